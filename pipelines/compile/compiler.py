@@ -1,0 +1,203 @@
+"""The order of a compilation, and the files it leaves."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import declaration as declared
+from pipelines.compile import archive, shape, sources
+from pipelines.declaration import PipelineDeclaration
+from pipelines.tokens import token
+from stackyard.errors import InvalidInput, UserError
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = Path(".stackyard") / "packages"
+"""Code packages, relative to the project's root. Not committed."""
+TEMPLATE, CRON, SUMMARY = "WorkflowTemplate.json", "CronWorkflow.json", "pipeline.json"
+COMPILE_SECONDS = 120
+
+_CHILD = Path(__file__).with_name("child.py")
+_HASH = "@{package.sha256}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """The code of a pipeline as one gzipped tar, named by its content."""
+
+    sha256: str
+    """Of the file."""
+    key: str
+    """In the artifacts bucket."""
+
+    @property
+    def path(self) -> Path:
+        """Relative to the project's root; there after `stackyard pipelines compile`."""
+        return PACKAGES / f"{self.sha256}.tgz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledPipeline:
+    """The compiled form of a pipeline, tokens unbound."""
+
+    name: str
+    declaration_digest: str
+    package: Package
+    template: Mapping[str, Any]
+    """The WorkflowTemplate."""
+    cron: Mapping[str, Any] | None
+    """The CronWorkflow of a pipeline with a schedule."""
+
+    def files(self) -> dict[str, str]:
+        """What is committed: file name to text."""
+        summary = {
+            "version": 1,
+            "name": self.name,
+            "declaration": self.declaration_digest,
+            "package": {"sha256": self.package.sha256, "key": self.package.key},
+        }
+        documents = {SUMMARY: summary, TEMPLATE: self.template} | ({CRON: self.cron} if self.cron else {})
+        return {name: json.dumps(document, indent=1, sort_keys=True) + "\n" for name, document in documents.items()}
+
+
+def compile_pipeline(
+    name: str,
+    out_dir: Path | None = None,
+    *,
+    root: Path = ROOT,
+    declaration: PipelineDeclaration | None = None,
+    extra_environment: Mapping[str, str] | None = None,
+) -> CompiledPipeline:
+    """Compiles one pipeline offline; writes its committed files and its code package.
+
+    `out_dir`: where the committed files go, by default `pipelines/<name>/compiled`. `extra_environment`: added to the
+    otherwise empty environment of the compiling process. The same sources give the same bytes on any machine.
+
+    Raises InvalidInput for a flow that does not agree with its declaration or cannot be deployed, UserError with
+    the framework's own words when it refuses the flow.
+    """
+    declaration = declaration or declared.declaration(name)
+    raw, blob = _translate(declaration, root, extra_environment or {})
+    content = archive.repack(blob)
+    sha256 = hashlib.sha256(content).hexdigest()
+    template = shape.shape(json.loads(raw.replace(_HASH, sha256)), declaration)
+    template["metadata"]["annotations"][shape.PACKAGE_ANNOTATION] = sha256
+    compiled = CompiledPipeline(
+        name=name,
+        declaration_digest=declaration.digest(),
+        package=Package(sha256=sha256, key=f"{declaration.packages_prefix}{sha256}.tgz"),
+        template=template,
+        cron=shape.cron_workflow(declaration),
+    )
+    _write(compiled, out_dir or root / "pipelines" / name / "compiled")
+    _write_package(root / compiled.package.path, content)
+    return compiled
+
+
+def read_compiled(name: str, *, root: Path = ROOT) -> CompiledPipeline:
+    """The committed form. Needs no framework and no code package. Raises InvalidInput when there is none."""
+    folder = root / "pipelines" / name / "compiled"
+    if not (folder / SUMMARY).is_file():
+        raise InvalidInput(f"Pipeline {name} was never compiled: run `stackyard pipelines compile {name}` and commit {folder.name}/.")
+    summary = json.loads((folder / SUMMARY).read_text())
+    return CompiledPipeline(
+        name=name,
+        declaration_digest=summary["declaration"],
+        package=Package(**summary["package"]),
+        template=json.loads((folder / TEMPLATE).read_text()),
+        cron=json.loads((folder / CRON).read_text()) if (folder / CRON).is_file() else None,
+    )
+
+
+def require_package(compiled: CompiledPipeline, *, root: Path = ROOT) -> Path:
+    """The code package's file, for an `up` that uploads it. Raises UserError when it is missing or another one."""
+    path = root / compiled.package.path
+    command = f"`stackyard pipelines compile {compiled.name}`"
+    if not path.is_file():
+        raise UserError(f"The code package of pipeline {compiled.name} is not on this machine ({compiled.package.path}). Run {command}.")
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != compiled.package.sha256:
+        raise UserError(
+            f"{compiled.package.path} has the hash {found[:12]}…, not the one that was committed and reviewed. "
+            f"Delete it and run {command}; if the hash differs again, commit what it wrote."
+        )
+    return path
+
+
+def stale(name: str, *, root: Path = ROOT) -> list[str]:
+    """Names of committed files that differ from what the sources compile to now."""
+    committed = root / "pipelines" / name / "compiled"
+    with tempfile.TemporaryDirectory() as folder:
+        expected = compile_pipeline(name, Path(folder), root=root).files()
+    there = {path.name: path.read_text() for path in committed.glob("*.json")}
+    return sorted(file for file in expected | there if expected.get(file) != there.get(file))
+
+
+def _translate(declaration: PipelineDeclaration, root: Path, extra: Mapping[str, str]) -> tuple[str, bytes]:
+    """Metaflow's template as JSON, and its code package."""
+    with tempfile.TemporaryDirectory(prefix="stackyard-compile-") as folder:
+        code, out = Path(folder) / "code", Path(folder) / "out"
+        code.mkdir()
+        out.mkdir()
+        sources.stage(root, declaration.name, code)
+        url = f"s3://{token('bucket')}/{declaration.packages_prefix}{_HASH}.tgz"
+        arguments = [str(out), url, f"stackyard-{declaration.name}", declaration.name]
+        result = subprocess.run(
+            # No -I: the flow's folder is the first place that its pods import from, here too.
+            [sys.executable, "-B", str(_CHILD), *arguments],
+            cwd=code,
+            env=_environment(Path(folder)) | dict(extra),
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+        )
+        if result.returncode or not (out / "package.tgz").is_file():
+            raise UserError(f"Pipeline {declaration.name} does not compile:\n{_last_words(result.stderr)}")
+        return (out / "template.json").read_text(), (out / "package.tgz").read_bytes()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Metaflow's configuration, and nothing of the caller's environment but what finds programs."""
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(home),
+        "METAFLOW_HOME": str(home / "metaflow"),
+        "METAFLOW_USER": "stackyard",
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{token('bucket')}/metaflow",
+        "METAFLOW_KUBERNETES_NAMESPACE": token("namespace"),
+        "METAFLOW_KUBERNETES_CONTAINER_IMAGE": token("image"),
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": token("service_account"),
+        "METAFLOW_DEFAULT_RUNTIME_LIMIT": str(shape.UNNAMED_DEADLINE),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _last_words(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
+
+
+def _write(compiled: CompiledPipeline, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = compiled.files()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    for name in {TEMPLATE, CRON, SUMMARY} - set(files):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_package(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,37 @@
+"""Tokens: places in a compiled pipeline where a stack's value belongs, written `@{contract.bucket}`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+PATTERN = re.compile(r"@\{([^{}]*)\}")
+OPENING = "@{"
+
+# Only these stand in shell commands; their values hold no character that a shell could take for its own.
+SHELL_SAFE = frozenset({"contract.bucket", "contract.namespace"})
+
+
+def token(field: str) -> str:
+    """The token of a contract's field: `token("pools.cpu")`."""
+    return f"@{{contract.{field}}}"
+
+
+def strings(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
+    """Every string in a JSON value with its path, keys of mappings included."""
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, entry in value.items():
+                yield f"{path}.{key} (key)", key
+                yield from strings(entry, f"{path}.{key}")
+        case list() | tuple():
+            for index, entry in enumerate(value):
+                yield from strings(entry, f"{path}[{index}]")
+        case _:
+            return
+
+
+def tokens(value: Any) -> set[str]:
+    """Names of all tokens in a JSON value."""
+    return {name for _, text in strings(value) for name in PATTERN.findall(text)}

@@ -1,0 +1,1 @@
+"""Policy pack: rules as plain functions that the review calls too. Arrives with the sixth step."""

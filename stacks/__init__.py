@@ -1,0 +1,1 @@
+"""The program and its environments: settings in, components out, contract exported."""

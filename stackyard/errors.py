@@ -1,0 +1,13 @@
+"""Errors that a person caused or can mend: shown as one sentence, never as a stack trace."""
+
+
+class UserError(Exception):
+    """Says the value, the rule, the reason and the way out. The command line prints it and exits with `exit_status`."""
+
+    exit_status = 1
+
+
+class InvalidInput(UserError):
+    """Something that was typed or written into a file is not acceptable. Nothing was done."""
+
+    exit_status = 2

@@ -1,0 +1,37 @@
+"""API operations that the emulator lacks: validated against the model, then recorded instead of called.
+
+A frozen list, not a reaction to errors: a 500 can be a defect and a 404 a missing resource. A test calls each operation once and fails when
+the emulator has caught up.
+"""
+
+OPERATIONS = frozenset(
+    {
+        "ecr:CreatePullThroughCacheRule",
+        "ecr:DeletePullThroughCacheRule",
+        "ecr:DescribePullThroughCacheRules",
+        "ecr:UpdatePullThroughCacheRule",
+        "eks:AssociateAccessPolicy",
+        "eks:CreateAccessEntry",
+        "eks:CreateAddon",
+        "eks:CreatePodIdentityAssociation",
+        "eks:DeleteAccessEntry",
+        "eks:DeleteAddon",
+        "eks:DeletePodIdentityAssociation",
+        "eks:DescribeAccessEntry",
+        "eks:DescribeAddon",
+        "eks:DescribePodIdentityAssociation",
+        "eks:DisassociateAccessPolicy",
+        "eks:ListAssociatedAccessPolicies",
+        "eks:UpdateAccessEntry",
+        "eks:UpdateAddon",
+        "eks:UpdateClusterVersion",
+        "eks:UpdateNodegroupVersion",
+        "eks:UpdatePodIdentityAssociation",
+        "logs:AssociateKmsKey",
+        "logs:DisassociateKmsKey",
+    }
+)
+
+
+def is_unsupported(service: str, operation: str) -> bool:
+    return f"{service}:{operation}" in OPERATIONS

@@ -1,0 +1,125 @@
+"""The embedded Kubernetes provider: validates objects as the cluster's API server would and keeps them in the store."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stackyard.errors import InvalidInput
+from stackyard.local.applied import Applied
+from stackyard.local.kubernetes import releases, schemas
+from stackyard.local.kubernetes.store import Key, Store
+
+TYPE_PREFIX = "kubernetes:"
+RELEASE_TYPE = "kubernetes:helm.sh/v3:Release"
+# Types of pulumi-kubernetes that are no objects: they fetch or render something on their own.
+REFUSED_GROUPS = ("kubernetes:helm.sh/", "kubernetes:kustomize/", "kubernetes:yaml/")
+
+Values = Mapping[str, Any]
+
+
+class KubernetesProvider:
+    """Creates, reads, updates and deletes the resources of one cluster. Inputs and outputs are plain values.
+
+    Helm releases are validated and recorded: nothing of a chart runs here.
+    """
+
+    def __init__(self, *, store: Store, kubernetes_version: str):
+        self.store = store
+        self.kubernetes_version = kubernetes_version
+        self.notes: set[str] = set()
+        """What a person should know about the checks, for example that an older schema was used."""
+
+    def handles(self, type_: str) -> bool:
+        return type_.startswith(TYPE_PREFIX)
+
+    def validate(self, type_: str, urn: str, inputs: Values) -> None:
+        """Raises InvalidInput with everything that the cluster would refuse. Reads and writes nothing."""
+        if type_ == RELEASE_TYPE:
+            note = releases.validate_release(inputs)
+            self.notes |= {note} if note else set()
+            return
+        if type_.startswith(REFUSED_GROUPS):
+            raise InvalidInput(
+                f"{type_} ({urn}) is not supported: charts are installed as helm.v3.Release, which keeps a record, "
+                "and every other object is a resource of its own."
+            )
+        note = schemas.validate(_object(type_, inputs), self.kubernetes_version).note
+        self.notes |= {note} if note else set()
+
+    def create(self, type_: str, urn: str, inputs: Values) -> Applied:
+        """Validates and stores. Doing it again for the same URN changes nothing (a killed `up` is resumed so)."""
+        self.validate(type_, urn, inputs)
+        if type_ == RELEASE_TYPE:
+            return self._record(urn, inputs)
+        obj = _object(type_, inputs)
+        stored = self.store.put(obj, owner=urn)
+        return Applied(id=_id(Key.of(obj)), outputs=_outputs(stored))
+
+    def update(
+        self, type_: str, urn: str, id: str, old_inputs: Values, old_outputs: Values, new_inputs: Values
+    ) -> Applied:
+        """As `create`. Raises InvalidInput where the object's name or namespace changed: that takes a replacement."""
+        if type_ != RELEASE_TYPE and (new := _id(Key.of(_object(type_, new_inputs)))) != id:
+            raise InvalidInput(f"{urn} is {id} in the cluster and cannot be renamed to {new}: it must be replaced.")
+        return self.create(type_, urn, new_inputs)
+
+    def read(self, type_: str, urn: str, id: str, inputs: Values, outputs: Values) -> dict[str, Any] | None:
+        """Outputs of what the store holds, None when it is gone."""
+        key = _key(type_, inputs)
+        stored = self.store.get(key.api_version, key.kind, key.name, key.namespace)
+        if stored is None:
+            return None
+        return dict(outputs) if type_ == RELEASE_TYPE else _outputs(stored)
+
+    def delete(self, type_: str, urn: str, id: str, inputs: Values, outputs: Values) -> None:
+        """Removes the object if it is there and belongs to this URN; a namespace must be empty (UserError)."""
+        key = _key(type_, inputs)
+        if self.store.owner(key) == urn:
+            self.store.delete(key.api_version, key.kind, key.name, key.namespace)
+
+    def _record(self, urn: str, inputs: Values) -> Applied:
+        name, namespace = inputs["name"], inputs["namespace"]
+        record = {
+            "apiVersion": "helm.sh/v3",
+            "kind": "Release",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {key: value for key, value in inputs.items() if key not in ("name", "namespace")},
+        }
+        self.store.put(record, owner=urn)
+        status = {
+            "name": name,
+            "namespace": namespace,
+            "chart": releases.chart_name(inputs["chart"]),
+            "version": inputs["version"],
+            "revision": 1,
+            "status": "deployed",
+        }
+        outputs = {**json.loads(json.dumps(inputs)), "resourceNames": {}, "status": status}
+        return Applied(id=f"{namespace}/{name}", outputs=outputs, recorded=True)
+
+
+def _object(type_: str, inputs: Values) -> dict[str, Any]:
+    """The object of a resource: `kubernetes:<group/version>:<Kind>` says what inputs may leave out."""
+    group, _, kind = type_.removeprefix(TYPE_PREFIX).partition(":")
+    obj = {"apiVersion": group.removeprefix("core/"), "kind": kind, **json.loads(json.dumps(inputs))}
+    metadata = obj.get("metadata") or {}
+    if kind not in schemas.CLUSTER_SCOPED:
+        # What kubectl does with an object that names no namespace.
+        metadata = {"namespace": "default"} | metadata
+    return obj | {"metadata": metadata}
+
+
+def _key(type_: str, inputs: Values) -> Key:
+    if type_ == RELEASE_TYPE:
+        return Key("helm.sh/v3", "Release", inputs["namespace"], inputs["name"])
+    return Key.of(_object(type_, inputs))
+
+
+def _id(key: Key) -> str:
+    return f"{key.namespace}/{key.name}" if key.namespace else key.name
+
+
+def _outputs(stored: Mapping[str, Any]) -> dict[str, Any]:
+    # resourceVersion stays in the store: it would make every output differ after each change elsewhere.
+    metadata = {name: value for name, value in stored["metadata"].items() if name != "resourceVersion"}
+    return {**stored, "metadata": metadata, "status": stored.get("status") or {}}

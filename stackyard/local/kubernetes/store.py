@@ -1,0 +1,170 @@
+"""The objects of the local cluster, in one JSON file that is replaced as a whole."""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import UserError
+
+Object = dict[str, Any]
+
+ENDPOINT = "https://127.0.0.1:0"
+"""What an EKS cluster's `endpoint` output says locally. Port 0 cannot be connected to: nothing may open it."""
+
+CERTIFICATE_AUTHORITY = "c3RhY2t5YXJkOiB0aGUgbG9jYWwgb2JqZWN0IHN0b3JlIGhhcyBubyBjZXJ0aWZpY2F0ZSBhdXRob3JpdHkK"
+"""base64, as EKS gives it. Decodes to a sentence, not to a certificate."""
+
+# Every API server makes these itself: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
+INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What names an object in a cluster. `namespace` is empty for objects that live in none."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, obj: Mapping[str, Any]) -> "Key":
+        metadata = obj["metadata"]
+        return cls(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Store:
+    """Objects by apiVersion, kind, namespace and name.
+
+    Each change counts one up, and that number is the object's `resourceVersion`, as in a cluster; writing what is
+    there already changes nothing. The file holds what the objects hold, secrets included: mode 0600.
+    """
+
+    endpoint = ENDPOINT
+    ca = CERTIFICATE_AUTHORITY
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def put(self, obj: Mapping[str, Any], *, owner: str) -> Object:
+        """Stores an object for `owner` (the URN of its resource) and returns it with what the cluster adds.
+
+        Raises UserError when its namespace is missing or another owner has an object of that name.
+        """
+        content = self._read()
+        key = Key.of(obj)
+        _check_namespace(content, key)
+        before = content["objects"].get(_text(key))
+        if before and before["owner"] != owner:
+            raise UserError(
+                f"{key} exists already: it belongs to {before['owner']}. "
+                "Two resources cannot manage one object: give one of them another name."
+            )
+        stored = _with_server_fields(obj, owner, before["object"] if before else None, content["revision"] + 1)
+        if before is None or before["object"] != stored:
+            content["revision"] += 1
+            content["objects"][_text(key)] = {"object": stored, "owner": owner}
+            self._write(content)
+        return stored
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
+        entry = self._read()["objects"].get(_text(Key(api_version, kind, namespace, name)))
+        return entry["object"] if entry else None
+
+    def owner(self, key: Key) -> str | None:
+        """URN of the resource that stored the object."""
+        entry = self._read()["objects"].get(_text(key))
+        return entry["owner"] if entry else None
+
+    def list(self, *, kind: str | None = None, namespace: str | None = None) -> list[Object]:
+        """Objects in the order of their keys; those of every kind and namespace unless one is named."""
+        objects = [entry["object"] for _, entry in sorted(self._read()["objects"].items())]
+        return [
+            obj
+            for obj in objects
+            if kind in (None, obj["kind"]) and namespace in (None, obj["metadata"].get("namespace", ""))
+        ]
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> bool:
+        """Removes an object; False when there is none. Raises UserError for a namespace that still holds objects."""
+        content = self._read()
+        key = Key(api_version, kind, namespace, name)
+        if _text(key) not in content["objects"]:
+            return False
+        if (api_version, kind) == ("v1", "Namespace"):
+            _check_empty(content, name)
+        del content["objects"][_text(key)]
+        content["revision"] += 1
+        self._write(content)
+        return True
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return {"objects": {}, "revision": 0}
+        except ValueError as error:
+            raise UserError(
+                f"The local cluster's objects in {self.path} cannot be read ({error}). "
+                "Remove the file and run `stackyard local up`: it writes every object again."
+            ) from error
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file, indent=1, sort_keys=True)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.path)
+
+
+def uid_of(urn: str) -> str:
+    """A UUID that is always the same for one resource."""
+    return str(uuid.UUID(bytes=hashlib.sha256(urn.encode()).digest()[:16], version=4))
+
+
+def _text(key: Key) -> str:
+    # A blank cannot stand in any of the four: the text is as unique as the key, and sorts like it.
+    return " ".join((key.api_version, key.kind, key.namespace or "-", key.name))
+
+
+def _with_server_fields(obj: Mapping[str, Any], owner: str, before: Object | None, revision: int) -> Object:
+    server = {"uid": uid_of(owner), "resourceVersion": str(revision)}
+    stored = json.loads(json.dumps(obj)) | {"metadata": {**obj["metadata"], **server}}
+    if before is None:
+        return stored
+    unchanged = stored | {"metadata": {**stored["metadata"], "resourceVersion": before["metadata"]["resourceVersion"]}}
+    return before if unchanged == before else stored
+
+
+def _check_namespace(content: Mapping[str, Any], key: Key) -> None:
+    if not key.namespace or key.namespace in INITIAL_NAMESPACES:
+        return
+    if _text(Key("v1", "Namespace", "", key.namespace)) not in content["objects"]:
+        raise UserError(
+            f"{key} cannot be created: there is no namespace {key.namespace}. "
+            "Create the Namespace in the same program and make this resource depend on it."
+        )
+
+
+def _check_empty(content: Mapping[str, Any], namespace: str) -> None:
+    inside = [
+        str(Key.of(entry["object"]))
+        for _, entry in sorted(content["objects"].items())
+        if entry["object"]["metadata"].get("namespace") == namespace
+    ]
+    if inside:
+        raise UserError(
+            f"Namespace {namespace} still holds {len(inside)} object(s): {', '.join(inside[:5])}"
+            f"{', …' if len(inside) > 5 else ''}. A cluster would delete them with it: delete them first."
+        )

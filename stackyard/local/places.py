@@ -1,0 +1,96 @@
+"""Where a checkout keeps its local environments: everything lies under `.stackyard`, nothing beside it."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackyard.errors import InvalidInput
+
+PROJECT_FILE = "Pulumi.yaml"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files of one local environment. Paths only: nothing is created by asking for one."""
+
+    root: Path
+    """The checkout: the folder that holds Pulumi.yaml."""
+    env: str
+    """Name of the environment, such as `local`. Each has a folder and an emulator of its own."""
+
+    @property
+    def folder(self) -> Path:
+        return self.root / ".stackyard" / self.env
+
+    @property
+    def packages(self) -> Path:
+        """Code packages `<sha256>.tgz` written by `stackyard pipelines compile`, shared by the environments."""
+        return self.root / ".stackyard" / "packages"
+
+    def state(self, stack: str) -> Path:
+        """The stack's state, in the format of `pulumi stack export`."""
+        return self.folder / "state" / f"{stack}.json"
+
+    @property
+    def emulator_record(self) -> Path:
+        """Process id, its start, and port of the running emulator (JSON)."""
+        return self.folder / "emulator.json"
+
+    @property
+    def emulator_pid(self) -> Path:
+        """The emulator's process id alone, for people and scripts; `emulator_record` decides."""
+        return self.folder / "emulator.pid"
+
+    @property
+    def emulator_log(self) -> Path:
+        return self.folder / "emulator.log"
+
+    @property
+    def emulator_lock(self) -> Path:
+        return self.folder / "emulator.lock"
+
+    @property
+    def mirror(self) -> Path:
+        """Snapshots of the buckets' contents together with MLflow's database."""
+        return self.folder / "mirror"
+
+    @property
+    def database(self) -> Path:
+        """MLflow's SQLite database."""
+        return self.folder / "mlflow.db"
+
+    @property
+    def kubernetes(self) -> Path:
+        """The Kubernetes object store."""
+        return self.folder / "kubernetes"
+
+    @property
+    def runs(self) -> Path:
+        """Logs of pipeline runs, a folder each."""
+        return self.folder / "runs"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def home(self) -> Path:
+        """HOME of every child process."""
+        return self.folder / "home"
+
+    @property
+    def owner(self) -> str:
+        """Tells this environment of this checkout from all others: 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self.root.resolve()}\0{self.env}".encode()).hexdigest()[:16]
+
+
+def find_root(start: Path) -> Path:
+    """The checkout that holds `start`: the nearest folder upwards with Pulumi.yaml. Raises InvalidInput if there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise InvalidInput(
+        f"{start} is not inside a Stackyard checkout: neither it nor a folder above it holds {PROJECT_FILE}. "
+        "Change into the checkout and try again."
+    )

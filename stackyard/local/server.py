@@ -1,0 +1,188 @@
+"""The emulator's process: moto's own server application, plus who it is and a count of the requests that change something.
+
+Started by `emulator.start` as `python -m stackyard.local.server`. Its own pages:
+`GET /stackyard/identity`, `GET /stackyard/requests`, `DELETE /stackyard/requests` (starts counting anew).
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from stackyard.local.emulator import IDENTITY_PATH, PRODUCT, REQUESTS_PATH, Record, started_at, write_record
+
+# Verbs of AWS operations that change nothing.
+READ_VERBS = (
+    "Describe", "Get", "List", "Head", "BatchGet", "BatchDescribe", "BatchCheck", "Lookup", "Search", "Query", "Scan",
+    "Simulate", "Decode", "Validate", "Estimate", "Preview", "Filter",
+    # They answer with keys, tokens or cryptograms and leave nothing behind.
+    "AssumeRole", "Decrypt", "Encrypt", "ReEncrypt", "GenerateDataKey", "GenerateRandom", "Sign", "Verify",
+)  # fmt: skip
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+def operation(environ: dict[str, Any]) -> tuple[str, bool]:
+    """Name of a request's operation, `service:Operation`, and whether it may change something.
+
+    Operations of the query, JSON and CBOR protocols are known by name and verb; REST ones (S3, EKS) by HTTP method, so that a
+    read by POST, as GuardDuty has some, counts as a change. Puts a form that it had to read back into `wsgi.input`.
+    """
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+    service = _service(environ)
+    if name := _operation_name(environ, path):
+        return f"{service}:{name}", not name.startswith(READ_VERBS)
+    if service == "s3":
+        path = "object" if path.strip("/").count("/") else "bucket"
+        subresource = environ.get("QUERY_STRING", "").partition("&")[0].partition("=")[0]
+        path += f"?{subresource}" if subresource else ""
+    return f"{service}:{method} {path}", method not in READ_METHODS
+
+
+def _service(environ: dict[str, Any]) -> str:
+    # Credential=KEY/20261124/us-east-1/s3/aws4_request
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split(",")[0].split("/")
+    return scope[3] if len(scope) == 5 else "s3"
+
+
+def _operation_name(environ: dict[str, Any], path: str) -> str | None:
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return target.rpartition(".")[2]
+    # Smithy RPC v2 CBOR: /service/<name>/operation/<name>
+    parts = path.strip("/").split("/")
+    if len(parts) == 4 and parts[0] == "service" and parts[2] == "operation":
+        return parts[3]
+    query = environ.get("QUERY_STRING", "")
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        query = body.decode("utf-8", "replace") or query
+    return parse_qs(query).get("Action", [None])[0] if "Action=" in query else None
+
+
+class Application:
+    """WSGI application: our pages, everything else to moto, counted."""
+
+    def __init__(self, backend: Callable[..., Iterable[bytes]], owner: str) -> None:
+        self._backend, self._owner = backend, owner
+        self._lock = threading.Lock()
+        self._mutating: Counter[str] = Counter()
+        self._reads = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == IDENTITY_PATH:
+            return _json(start_response, {"product": PRODUCT, "owner": self._owner, "pid": os.getpid()})
+        if path == REQUESTS_PATH:
+            return _json(start_response, self._counts(reset=environ["REQUEST_METHOD"] == "DELETE"))
+        if not path.startswith("/moto-api"):
+            self._count(*operation(environ))
+        return self._backend(environ, start_response)
+
+    def _count(self, name: str, mutating: bool) -> None:
+        with self._lock:
+            if mutating:
+                self._mutating[name] += 1
+            else:
+                self._reads += 1
+
+    def _counts(self, *, reset: bool) -> dict[str, Any]:
+        with self._lock:
+            counts = {"mutating": dict(sorted(self._mutating.items())), "reads": self._reads}
+            if reset:
+                self._mutating.clear()
+                self._reads = 0
+        return counts
+
+
+def _json(start_response: StartResponse, document: dict[str, Any]) -> list[bytes]:
+    body = json.dumps(document, sort_keys=True).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+class RequestHandler(MotoRequestHandler):
+    """Logs only what went wrong inside the emulator: a log of every request would outgrow the data."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if str(code).startswith("5"):
+            super().log_request(code, size)
+
+
+def ignore_conditional_denies() -> None:
+    """Makes moto pass over a Deny statement with a condition.
+
+    moto knows one condition operator and lets every Deny apply whose condition it cannot judge, or judges false. A bucket whose
+    policy demands TLS would thereby be closed to everybody: the emulator speaks plain HTTP on loopback.
+    """
+    judge = IAMPolicyStatement.is_action_permitted
+
+    def judge_unconditional(self: IAMPolicyStatement, *args: Any, **kwargs: Any) -> PermissionResult:
+        statement: dict[str, Any] = self._statement  # pyright: ignore[reportPrivateUsage]  # moto offers no other way in
+        if statement["Effect"] == "Deny" and statement.get("Condition"):
+            return PermissionResult.NEUTRAL
+        return judge(self, *args, **kwargs)
+
+    IAMPolicyStatement.is_action_permitted = judge_unconditional
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1: on `port`, or on a free one if somebody else has it."""
+    for candidate in (port, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # A port that only waits for the last packets of a stopped emulator is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(128)
+            return listener
+        except OSError:
+            listener.close()
+            if not candidate:
+                raise
+    raise AssertionError("unreachable")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="stackyard.local.server")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--owner", required=True)
+    parser.add_argument("--record", type=Path, required=True)
+    options = parser.parse_args(argv)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ignore_conditional_denies()
+    listener = listen(options.port)
+    port = listener.getsockname()[1]
+    # moto calls itself in a few places and looks the port up here.
+    os.environ["MOTO_PORT"] = str(port)
+    backend = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        "127.0.0.1",
+        port,
+        Application(backend, options.owner),
+        threaded=True,
+        request_handler=RequestHandler,
+        fd=listener.fileno(),
+    )
+    pid = os.getpid()
+    write_record(options.record, Record(pid=pid, port=port, started=started_at(pid) or "", owner=options.owner))
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

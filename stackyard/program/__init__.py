@@ -1,0 +1,1 @@
+"""Evaluates the Pulumi program without the Pulumi CLI: registrations, decisions, state."""

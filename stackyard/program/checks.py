@@ -1,0 +1,46 @@
+"""The provider's Check: names that it makes up, and the tags that it adds to everything it makes."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+from stackyard.program.deployment import Resource
+from stackyard.program.naming import autonamed
+from stackyard.program.values import Value
+
+
+def checked(goal: Resource, prior: Resource | None, tags: Mapping[str, Value]) -> Resource:
+    """The goal with the provider's own inputs. A name that the provider made before stays."""
+    if not goal.custom or goal.is_provider:
+        return goal
+    inputs, defaults = autonamed(goal.type, prior.urn if prior else goal.urn, goal.name, goal.inputs)
+    if prior:
+        kept = {key: prior.inputs[key] for key in defaults if key in prior.defaults and key in prior.inputs}
+        if "metadata" in kept:
+            made = prior.inputs["metadata"].get("name")
+            kept["metadata"] = {**inputs["metadata"], "name": made}
+        inputs |= kept
+    outputs: dict[str, Value] = {}
+    if taggable(goal.type):
+        outputs["tagsAll"] = {**tags, **(inputs.get("tags") or {})}
+    return replace(goal, inputs=inputs, defaults=defaults, outputs=outputs)
+
+
+def default_tags(provider_inputs: Mapping[str, Value]) -> dict[str, Value]:
+    """Tags of an AWS provider's `defaultTags`, which travels as a JSON string."""
+    value = provider_inputs.get("defaultTags")
+    parsed = json.loads(value) if isinstance(value, str) else value or {}
+    return dict(parsed.get("tags") or {})
+
+
+@cache
+def taggable(type_: str) -> bool:
+    """Whether the provider manages `tagsAll` for a type, by the SDK class that the program has loaded."""
+    package, _, rest = type_.partition(":")
+    if package != "aws" or "/" not in rest:
+        return False
+    module, _, class_ = rest.partition("/")
+    loaded = sys.modules.get(f"pulumi_aws.{module}")
+    return hasattr(getattr(loaded, class_.rsplit(":", 1)[-1], None), "tags_all")

@@ -1,0 +1,208 @@
+"""What becomes of a resource: the one pure function that captures, plans and the local stack share."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stackyard.program.deployment import PROVIDER_PREFIX, Resource, urn_name
+from stackyard.program.values import Value, has_unknown
+
+INTERNAL_INPUTS = ("__internal", "__defaults")
+
+
+class Op(StrEnum):
+    """The operations that a person sees, named as the engine names them."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    READ = "read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forces:
+    """Which inputs of a type force a replacement."""
+
+    paths: tuple[str, ...] = ()
+    """Dotted input paths; a path covers everything below it."""
+    known: bool = True
+    """False for a type without a row: its changes plan as updates, and a review treats them as risky."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    op: Op
+    diffs: tuple[str, ...] = ()
+    """Top-level inputs that changed."""
+    keys: tuple[str, ...] = ()
+    """Top-level inputs that force the replacement."""
+    delete_first: bool = False
+    """Replacement only: the old resource goes before the new one comes."""
+    replacement_unknown: bool = False
+    """Nobody knows whether this update replaces the resource."""
+
+
+def decide(
+    prior: Resource | None, registration: Resource, forces: Forces, *, provider_changed: bool = False
+) -> Decision:
+    """What the engine would do with a registration, given the resource as it was.
+
+    `registration.inputs` are the goal's, ignored changes already taken back (`apply_ignore_changes`).
+    Source of the rules: the recorded runs in tests/fixtures/engine.
+    """
+    if prior is None:
+        return Decision(op=Op.CREATE)
+    if not registration.custom:
+        return Decision(op=Op.SAME)
+    diffs = changed_paths(prior.inputs, registration.inputs)
+    top = tuple(dict.fromkeys(_top(path) for path in diffs))
+    if provider_changed:
+        return Decision(
+            op=Op.REPLACE, keys=("provider",), diffs=(), delete_first=bool(registration.delete_before_replace)
+        )
+    keys = _replacement_keys(diffs, (*forces.paths, *registration.replace_on_changes))
+    if keys:
+        return Decision(op=Op.REPLACE, diffs=top, keys=keys, delete_first=bool(registration.delete_before_replace))
+    if top:
+        return Decision(op=Op.UPDATE, diffs=top, replacement_unknown=not forces.known)
+    return Decision(op=Op.SAME)
+
+
+def _replacement_keys(diffs: Sequence[str], forcing: Iterable[str]) -> tuple[str, ...]:
+    forcing = tuple(forcing)
+    return tuple(dict.fromkeys(_top(path) for path in diffs if any(_covers(rule, path) for rule in forcing)))
+
+
+def _top(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in re.split(r"[.\[\]]+", path) if part]
+
+
+def _covers(rule: str, path: str) -> bool:
+    """Whether a rule names the changed path, something above it, or something below it."""
+    return all(r in ("*", p) for r, p in zip(_parts(rule), _parts(path), strict=False))
+
+
+def changed_paths(old: Mapping[str, Value], new: Mapping[str, Value]) -> list[str]:
+    """Dotted paths of the inputs that differ, in sorted order. A value that is unknown counts as changed."""
+    return sorted(_changes(_without_internal(old), _without_internal(new), ""))
+
+
+def _without_internal(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {key: value for key, value in values.items() if key not in INTERNAL_INPUTS}
+
+
+def _changes(old: Value, new: Value, path: str) -> Iterable[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _changes(before, after, f"{path}[{index}]")
+    elif type(old) is not type(new) and not _numbers(old, new):
+        yield path
+    elif old != new or has_unknown(new):
+        yield path
+
+
+def _numbers(old: Value, new: Value) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in (old, new))
+
+
+def apply_ignore_changes(
+    prior: Mapping[str, Value], goal: Mapping[str, Value], ignored: Iterable[str]
+) -> dict[str, Value]:
+    """The goal's inputs with the ignored paths as they were. `*` ignores everything."""
+    result = dict(goal)
+    for path in ignored:
+        if path == "*":
+            return dict(prior)
+        parts = _parts(path)
+        result = _put_back(prior, result, parts)
+    return result
+
+
+def _put_back(prior: Value, goal: Value, parts: Sequence[str]) -> Value:
+    head, *rest = parts
+    if isinstance(goal, list) and isinstance(prior, list):
+        wanted = range(len(goal)) if head == "*" else [int(head)]
+        return [
+            _put_back_entry(prior, entry, index, rest) if index in wanted and index < len(prior) else entry
+            for index, entry in enumerate(goal)
+        ]
+    if not isinstance(goal, Mapping) or not isinstance(prior, Mapping):
+        return goal
+    result = dict(goal)
+    for key in {*goal, *prior} if head == "*" else [head]:
+        if not rest:
+            result.pop(key, None)
+            if key in prior:
+                result[key] = prior[key]
+        elif key in result and key in prior:
+            result[key] = _put_back(prior[key], result[key], rest)
+    return dict(sorted(result.items()))
+
+
+def _put_back_entry(prior: Sequence[Value], entry: Value, index: int, rest: Sequence[str]) -> Value:
+    return _put_back(prior[index], entry, rest) if rest else prior[index]
+
+
+def provider_changed(
+    old: str, new: str, config: Callable[[str], Mapping[str, Value] | None], forces: Callable[[str], Forces]
+) -> bool:
+    """Whether a resource moves to a provider that cannot manage it: another region, or from a default one to an explicit one.
+
+    `old` and `new` are provider references (`urn::id`); `config` gives a provider's inputs by its URN.
+    """
+    old_urn, new_urn = provider_urn(old), provider_urn(new)
+    if old_urn == new_urn or not old:
+        return False
+    if _is_default(old_urn) and _is_default(new_urn):
+        return False
+    if _is_default(old_urn) != _is_default(new_urn):
+        return True
+    before, after = config(old_urn), config(new_urn)
+    if before is None or after is None:
+        return False
+    type_ = new_urn.split("::")[2].rsplit("$", 1)[-1]
+    return bool(_replacement_keys(changed_paths(before, after), forces(type_).paths))
+
+
+def provider_urn(reference: str) -> str:
+    """The URN of a provider reference, without the id behind it."""
+    return reference.rsplit("::", 1)[0] if reference.count("::") > 3 else reference
+
+
+def _is_default(urn: str) -> bool:
+    return PROVIDER_PREFIX in urn and urn_name(urn).startswith("default")
+
+
+def deletes(prior: Iterable[Resource], seen: frozenset[str] | set[str]) -> list[Resource]:
+    """What the program no longer asks for, dependents first: the old order backwards, providers behind what they made."""
+    gone = [resource for resource in prior if resource.urn not in seen and not resource.external]
+    backwards = list(reversed(gone))
+    return [r for r in backwards if not r.is_provider] + [r for r in backwards if r.is_provider]
+
+
+def protected_delete(resource: Resource) -> str:
+    """The engine's words for a protected resource that is to go."""
+    return (
+        f'resource "{resource.urn}" cannot be deleted\n'
+        "because it is protected. To unprotect the resource, either remove the `protect` flag from the resource in your "
+        f"Pulumi program and run `pulumi up`, or use the command:\n`pulumi state unprotect '{resource.urn}'`"
+    )
+
+
+def protected_replace(resource: Resource) -> str:
+    """The engine's words for a protected resource that is to be replaced."""
+    return (
+        f'unable to replace resource "{resource.urn}"\n'
+        "as it is currently marked for protection. To unprotect the resource, remove the `protect` flag from the resource "
+        "in your Pulumi program and run `pulumi up`"
+    )

@@ -1,0 +1,108 @@
+"""What a stack consists of: resources with their options, and outputs. The one form that captures, states and plans share."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackyard.program.values import Value
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
+STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource of a stack, as registered (capture) or as it is (state)."""
+
+    urn: str
+    type: str
+    """Type token, for example `aws:s3/bucket:Bucket`."""
+    name: str
+    """Logical name: the last part of the URN."""
+    custom: bool = True
+    """False for components and the stack itself."""
+    external: bool = False
+    """Read, not managed."""
+    id: str = ""
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    defaults: tuple[str, ...] = ()
+    """Inputs that the provider made up, for example a name."""
+    parent: str = ""
+    provider: str = ""
+    """URN and id of the provider resource, joined by `::`."""
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    protect: bool = False
+    retain_on_delete: bool = False
+    delete_before_replace: bool | None = None
+    deleted_with: str = ""
+    aliases: tuple[str, ...] = ()
+    """URNs that this resource had before."""
+    ignore_changes: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    additional_secret_outputs: tuple[str, ...] = ()
+    custom_timeouts: Mapping[str, Any] = field(default_factory=dict)
+    recorded: bool = False
+    """Local stack only: validated and recorded, since the emulator lacks the call."""
+
+    @property
+    def is_provider(self) -> bool:
+        return self.type.startswith(PROVIDER_PREFIX)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A whole stack, resources in the order of their registration."""
+
+    project: str
+    stack: str
+    resources: tuple[Resource, ...] = ()
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources)
+
+    def of_type(self, type_: str) -> list[Resource]:
+        return [resource for resource in self.resources if resource.type == type_]
+
+    def names(self, type_: str) -> set[str]:
+        return {resource.name for resource in self.of_type(type_)}
+
+    def only(self, type_: str) -> Resource:
+        """The one resource of a type. Raises LookupError when there are none or several."""
+        found = self.of_type(type_)
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} resources of type {type_}, expected one: {[r.name for r in found]}")
+        return found[0]
+
+    def named(self, name: str, type_: str | None = None) -> Resource:
+        """The one resource with a logical name (and type). Raises LookupError otherwise."""
+        found = [r for r in self.resources if r.name == name and type_ in (None, r.type)]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} resources named {name}, expected one: {[r.type for r in found]}")
+        return found[0]
+
+    def by_urn(self) -> dict[str, Resource]:
+        return {resource.urn: resource for resource in self.resources}
+
+
+def qualified_type(urn: str) -> str:
+    """The nested types of a URN, `parent$child`."""
+    return urn.split("::")[2]
+
+
+def make_urn(project: str, stack: str, type_: str, name: str, parent: str = "") -> str:
+    """URN as Pulumi makes it: a child carries the types of its parents, the stack excepted."""
+    if parent and (parents := qualified_type(parent)) != STACK_TYPE:
+        type_ = f"{parents}${type_}"
+    return f"urn:pulumi:{stack}::{project}::{type_}::{name}"
+
+
+def urn_name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def urn_type(urn: str) -> str:
+    return qualified_type(urn).rsplit("$", 1)[-1]

@@ -1,0 +1,62 @@
+"""What happens to a decided step: a capture derives, a plan leaves unknown, the local stack really does it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stackyard.program.deployment import Resource
+from stackyard.program.derived import Place, derive, derive_kubernetes
+from stackyard.program.values import UNKNOWN, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step's result. An empty id is not known yet."""
+
+    id: str = ""
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    recorded: bool = False
+
+
+class Executor(Protocol):
+    planning: bool
+    """Nothing really happens; the program is told so (`pulumi.runtime.is_dry_run`)."""
+
+    def create(self, goal: Resource) -> Done: ...
+
+    def update(self, prior: Resource, goal: Resource) -> Done: ...
+
+    def delete(self, resource: Resource) -> None: ...
+
+
+class Deriving:
+    """For captures: outputs that AWS would compute get plausible values derived from the URN."""
+
+    planning = True
+
+    def __init__(self, place: Place):
+        self._place = place
+
+    def create(self, goal: Resource) -> Done:
+        id_, outputs = derive(goal, self._place)
+        return Done(id="" if id_ is UNKNOWN else id_, outputs=outputs)
+
+    def update(self, prior: Resource, goal: Resource) -> Done:
+        return Done(id=prior.id, outputs={**prior.outputs, **goal.inputs, **goal.outputs})
+
+    def delete(self, resource: Resource) -> None:
+        pass
+
+
+class Planning(Deriving):
+    """For plans: what a create or a replacement would compute is unknown, as in `pulumi preview`."""
+
+    def __init__(self) -> None:
+        super().__init__(Place("", ""))
+
+    def create(self, goal: Resource) -> Done:
+        if goal.type.startswith("kubernetes:"):
+            # The provider's dry run of an object answers with the object.
+            id_, outputs = derive_kubernetes(goal)
+            return Done(id=id_, outputs=outputs)
+        return Done(outputs=dict(goal.inputs))

@@ -1,0 +1,105 @@
+"""A program's registration, off the wire: the resource that it asks for, and the names that it had before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stackyard.program.deployment import STACK_TYPE, Resource, make_urn, qualified_type, urn_name
+from stackyard.program.values import decode
+
+
+@dataclass(frozen=True, kw_only=True)
+class AliasSpec:
+    """One former identity: parts that are empty stayed as they are."""
+
+    urn: str = ""
+    name: str = ""
+    type: str = ""
+    stack: str = ""
+    project: str = ""
+    parent_urn: str = ""
+    no_parent: bool = False
+
+    @property
+    def names_parent(self) -> bool:
+        return bool(self.urn or self.parent_urn or self.no_parent)
+
+
+def resource_of(request: Any, project: str, stack: str) -> Resource:
+    """The goal of a RegisterResourceRequest. `provider` and `aliases` are still to be resolved."""
+    timeouts = request.customTimeouts
+    return Resource(
+        urn=make_urn(project, stack, request.type, request.name, request.parent),
+        type=request.type,
+        name=request.name,
+        custom=request.custom,
+        inputs=decode(request.object),
+        parent=request.parent,
+        provider=request.provider,
+        dependencies=tuple(sorted(request.dependencies)),
+        property_dependencies={
+            key: tuple(sorted(deps.urns)) for key, deps in sorted(request.propertyDependencies.items())
+        },
+        protect=request.protect,
+        retain_on_delete=request.retainOnDelete,
+        delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+        deleted_with=request.deletedWith,
+        ignore_changes=tuple(request.ignoreChanges),
+        replace_on_changes=tuple(request.replaceOnChanges),
+        additional_secret_outputs=tuple(request.additionalSecretOutputs),
+        custom_timeouts={k: v for k in ("create", "update", "delete") if (v := getattr(timeouts, k))},
+    )
+
+
+def alias_specs(request: Any) -> list[AliasSpec]:
+    specs = [AliasSpec(urn=urn) for urn in request.aliasURNs]
+    for alias in request.aliases:
+        if alias.urn:
+            specs.append(AliasSpec(urn=alias.urn))
+            continue
+        spec = alias.spec
+        specs.append(
+            AliasSpec(
+                name=spec.name,
+                type=spec.type,
+                stack=spec.stack,
+                project=spec.project,
+                parent_urn=spec.parentUrn,
+                no_parent=spec.noParent,
+            )
+        )
+    return specs
+
+
+def former_urns(
+    resource: Resource, specs: Sequence[AliasSpec], former_parents: Sequence[str], project: str, stack: str
+) -> tuple[str, ...]:
+    """Every URN that the resource may have had, in the order in which the engine tries them.
+
+    A child inherits what its parent was called before (`former_parents`), combined with its own aliases.
+    """
+    urns = [_alias_urn(resource, spec, resource.parent, project, stack) for spec in specs]
+    for former in former_parents:
+        inherited = AliasSpec(name=_inherited_name(resource, former))
+        for spec in (inherited, *(spec for spec in specs if not spec.names_parent)):
+            urns.append(_alias_urn(resource, spec, former, project, stack))
+    return tuple(urn for urn in dict.fromkeys(urns) if urn != resource.urn)
+
+
+def _inherited_name(resource: Resource, former_parent: str) -> str:
+    # A child named after its parent was named after the parent's former name.
+    parent_name = urn_name(resource.parent)
+    if resource.name.startswith(parent_name):
+        return urn_name(former_parent) + resource.name.removeprefix(parent_name)
+    return resource.name
+
+
+def _alias_urn(resource: Resource, spec: AliasSpec, parent: str, project: str, stack: str) -> str:
+    if spec.urn:
+        return spec.urn
+    parent = "" if spec.no_parent else spec.parent_urn or parent
+    if parent and qualified_type(parent) == STACK_TYPE:
+        parent = ""
+    return make_urn(
+        spec.project or project, spec.stack or stack, spec.type or resource.type, spec.name or resource.name, parent
+    )

@@ -1,0 +1,120 @@
+"""Runs a program against a monitor of ours, in this process: the SDK's mock settings take any monitor object."""
+
+import asyncio
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import mocks, settings
+from pulumi.runtime.stack import run_in_stack
+
+from stackyard.errors import UserError
+from stackyard.program.deployment import Deployment
+from stackyard.program.derived import Place
+from stackyard.program.evaluation import Evaluation
+from stackyard.program.executor import Deriving
+from stackyard.program.monitor import FEATURES, Monitor, StackOutputs
+from stackyard.program.values import Value
+
+
+class ProgramFailed(UserError):
+    """The program said what is wrong (`pulumi.RunError`)."""
+
+
+class Engine:
+    """Receives what the program logs."""
+
+    def __init__(self, log: Callable[[int, str], None]):
+        self._log = log
+
+    def Log(self, request: Any) -> None:
+        self._log(request.severity, request.message)
+
+
+def no_references(name: str) -> Mapping[str, Value]:
+    raise UserError(f"the program refers to the stack {name}, and nothing here knows its outputs")
+
+
+def run(
+    program: Callable[[], Any],
+    evaluation: Evaluation,
+    *,
+    dry_run: bool = True,
+    workers: int = 1,
+    stack_outputs: StackOutputs = no_references,
+    disabled_default_providers: tuple[str, ...] = (),
+    log: Callable[[int, str], None] = lambda severity, message: None,
+) -> None:
+    """Evaluates `program` to its end, then carries out the deletes. Failures are in `evaluation.failures`.
+
+    One worker keeps the order of registrations the program's own; an `up` uses more. Raises ProgramFailed for what
+    the program itself refuses; any other exception of the program comes out as it is.
+    """
+    monitor = Monitor(evaluation, stack_outputs=stack_outputs, disabled_default_providers=disabled_default_providers)
+    settings.configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            monitor_features=set(FEATURES),
+            engine=Engine(log),
+            project=evaluation.project,
+            stack=evaluation.stack,
+            dry_run=dry_run,
+            organization="organization",
+            callbacks=None,
+        )
+    )
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="step") as pool:
+        loop.set_default_executor(pool)
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(run_in_stack(program))
+        except Exception as error:
+            _explain(error, evaluation)
+        finally:
+            settings.set_root_resource(None)  # pyright: ignore[reportArgumentType]  a second run starts a new stack
+            asyncio.set_event_loop(None)
+            loop.close()
+    evaluation.finish()
+
+
+def _explain(error: Exception, evaluation: Evaluation) -> None:
+    from pulumi import RunError
+
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, RunError):
+            raise ProgramFailed(str(chain)) from None
+        if isinstance(chain, UserError):
+            if str(chain) not in evaluation.failures:
+                evaluation.failures.append(str(chain))
+            return
+        chain = chain.__cause__ or chain.__context__
+    raise error
+
+
+def capture_callable(
+    program: Callable[[], Any], *, project: str = "stackyard", stack: str = "test", place: Place | None = None
+) -> Deployment:
+    """A capture of anything that constructs resources, without prior: for tests of components."""
+    place = place or Place(account_id="123456789012", region="eu-central-1")
+    evaluation = Evaluation(project=project, stack=stack, executor=Deriving(place))
+    run(program, evaluation)
+    if evaluation.failures:
+        raise UserError("\n".join(evaluation.failures))
+    return evaluation.result()
+
+
+def program_file(main: Path) -> Callable[[], None]:
+    """The program at `main` as the CLI runs it: its folder is the working directory and the first import path."""
+
+    def execute() -> None:
+        os.chdir(main)
+        sys.path.insert(0, str(main))
+        runpy.run_path(str(main), run_name="__main__")
+
+    return execute

@@ -1,0 +1,228 @@
+"""Pulumi.yaml and the stack files, read as the Pulumi CLI reads them; and the environment that it hands to the program."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stackyard.errors import InvalidInput
+
+PROJECT_FILE = "Pulumi.yaml"
+STACK_FILE = re.compile(r"Pulumi\.(?P<stack>.+)\.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """What Stackyard needs of Pulumi.yaml."""
+
+    name: str
+    config_dir: Path
+    """Folder of the stack files (`stackConfigDir`)."""
+    defaults: Mapping[str, Any]
+    """Configuration that a stack need not name: full key to value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackConfig:
+    """The configuration of one stack, encrypted leaves left as `{"secure": ciphertext}`."""
+
+    project: str
+    stack: str
+    config: dict[str, Any]
+    """Full key, as in `stackyard:network`, to plain Python values; defaults of Pulumi.yaml are filled in."""
+    secret_keys: tuple[str, ...] = ()
+    """Full keys that hold an encrypted leaf, sorted."""
+
+
+def read_project(root: Path) -> Project:
+    """Pulumi.yaml of the folder `root`. Raises InvalidInput when it is missing, broken or has another shape."""
+    path = root / PROJECT_FILE
+    if not path.is_file():
+        raise InvalidInput(
+            f"{root} has no {PROJECT_FILE}, so it is not the root of a Stackyard project: "
+            "change to the folder that holds it."
+        )
+    content = _load_mapping(path)
+    name = content.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(
+            f"{path}: `name` is {name!r}, but must be the project's name, for example `name: stackyard`."
+        )
+    declared = content.get("config") or {}
+    if not isinstance(declared, dict):
+        raise InvalidInput(f"{path}: `config` must declare the sections, for example `network: {{type: object}}`.")
+    return Project(
+        name=name,
+        config_dir=root / str(content.get("stackConfigDir") or "."),
+        defaults={_full_key(name, key): entry["default"] for key, entry in declared.items() if _has_default(entry)},
+    )
+
+
+def stack_names(root: Path) -> list[str]:
+    """Names of all stacks that have a file, sorted."""
+    files = read_project(root).config_dir.glob("Pulumi.*.yaml")
+    return sorted(match["stack"] for file in files if (match := STACK_FILE.fullmatch(file.name)))
+
+
+def stack_path(root: Path, stack: str) -> Path:
+    """The file of a stack. Raises InvalidInput naming the nearest stack, and all, when there is none."""
+    names = stack_names(root)
+    if stack not in names:
+        raise InvalidInput(_no_such_stack(stack, names, read_project(root).config_dir))
+    return read_project(root).config_dir / f"Pulumi.{stack}.yaml"
+
+
+def read_stack(root: Path, stack: str) -> StackConfig:
+    """The configuration of one stack of the project in `root`.
+
+    Raises InvalidInput for a stack that has no file, for broken YAML (with file and line) and for other shapes.
+    """
+    project, path = read_project(root), stack_path(root, stack)
+    section = _load_mapping(path).get("config")
+    if not isinstance(section, dict):
+        raise InvalidInput(
+            f"{path}: `config` is {_shape(section)}, but must hold the stack's sections, "
+            f"for example `config: {{{project.name}:environment: {{name: {stack}}}}}`."
+        )
+    given: dict[str, Any] = {}
+    for key, value in section.items():
+        full = _full_key(project.name, key)
+        if full in given:
+            raise InvalidInput(f"{path}: `{full}` stands twice, once without its prefix: keep one of them.")
+        given[full] = value
+    return StackConfig(
+        project=project.name,
+        stack=stack,
+        config={**project.defaults, **given},
+        secret_keys=tuple(sorted(key for key, value in given.items() if any(secure_paths(value)))),
+    )
+
+
+def to_environment(config: StackConfig) -> dict[str, str]:
+    """The environment variables by which the CLI tells a program its configuration.
+
+    Structured values are JSON texts, scalars are texts. Encrypted leaves stay `{"secure": …}`, since nothing here can
+    decrypt them; the settings refuse them in either form.
+    """
+    values = {key: _config_text(value) for key, value in config.config.items()}
+    return {
+        "PULUMI_CONFIG": json.dumps(values, sort_keys=True, ensure_ascii=False),
+        "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secret_keys)),
+    }
+
+
+def secure_paths(value: Any, path: str = "") -> Iterator[str]:
+    """Dotted paths of the encrypted leaves inside a configuration value."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"} and isinstance(value["secure"], str):
+            yield path
+            return
+        for key, entry in value.items():
+            yield from secure_paths(entry, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from secure_paths(entry, f"{path}[{index}]")
+
+
+def _config_text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case _:
+            # true, 3 and 0.5 read the same in JSON and in the CLI's own rendering of scalars.
+            return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _full_key(project: str, key: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _has_default(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.get("default") is not None
+
+
+def _no_such_stack(stack: str, names: list[str], folder: Path) -> str:
+    if not names:
+        return f"There is no stack {stack!r}: {folder} holds no Pulumi.<stack>.yaml at all."
+    near = difflib.get_close_matches(stack, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no stack {stack!r} in {folder}.{hint} Stacks are: {', '.join(names)}."
+
+
+def _load_mapping(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_CliLoader)  # noqa: S506 (a SafeLoader)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
+        raise InvalidInput(f"{where}: this is not valid YAML: {error.problem or error.context}.") from None
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path} is {_shape(content)}, but must be a mapping (`key: value` lines).")
+    return content
+
+
+def _shape(value: Any) -> str:
+    match value:
+        case None:
+            return "empty"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return f"{value!r}"
+
+
+class _CliLoader(yaml.SafeLoader):
+    """Reads scalars as the CLI's YAML library does, and refuses a key that stands twice.
+
+    PyYAML's own rules are older: it takes `on` for true, 22:30 for 1350 and a date for a date object.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
+def _mapping_without_duplicates(loader: _CliLoader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        key = key_node.value
+        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str" and key != "<<":
+            raise yaml.MarkedYAMLError(problem=f"the key {key!r} must be text", problem_mark=key_node.start_mark)
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return {loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value}
+
+
+def _whole_number(loader: _CliLoader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node).replace("_", ""), 0)
+
+
+def _fraction(loader: _CliLoader, node: yaml.ScalarNode) -> float | int:
+    number = float(loader.construct_scalar(node))
+    return int(number) if number.is_integer() else number
+
+
+for _tag, _pattern, _first in (
+    ("merge", r"<<", "<"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _CliLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+_CliLoader.add_constructor("tag:yaml.org,2002:map", _mapping_without_duplicates)
+_CliLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_CliLoader.add_constructor("tag:yaml.org,2002:float", _fraction)

@@ -1,0 +1,168 @@
+"""A stack's state, in the format of `pulumi stack export` version 3."""
+
+import fcntl
+import getpass
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import InvalidInput, UserError
+from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, urn_name
+from stackyard.program.values import Value, from_json, secret_as_plaintext, to_json
+
+VERSION = 3
+# The engine checks manifests by a hash of its version; a state that no CLI wrote says so.
+MANIFEST = {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}
+
+_NAMES = {
+    "deleted_with": "deletedWith",
+    "custom_timeouts": "customTimeouts",
+    "additional_secret_outputs": "additionalSecretOutputs",
+    "property_dependencies": "propertyDependencies",
+    "retain_on_delete": "retainOnDelete",
+    "ignore_changes": "ignoreChanges",
+    "replace_on_changes": "replaceOnChanges",
+}
+
+
+class Locked(UserError):
+    """Somebody else works on this state."""
+
+
+def to_state(deployment: Deployment) -> dict[str, Any]:
+    """The state as `pulumi stack export` writes it, secrets in clear text (`--show-secrets`): keep the file to yourself."""
+    resources = [_resource_to_state(resource, deployment) for resource in deployment]
+    return {"version": VERSION, "deployment": {"manifest": MANIFEST, "resources": resources}}
+
+
+def _resource_to_state(resource: Resource, deployment: Deployment) -> dict[str, Any]:
+    inputs: Mapping[str, Value] = resource.inputs
+    if resource.defaults:
+        inputs = {**inputs, "__defaults": list(resource.defaults)}
+    outputs = deployment.outputs if resource.type == STACK_TYPE else resource.outputs
+    fields: dict[str, Any] = {
+        "urn": resource.urn,
+        "custom": resource.custom,
+        "id": resource.id,
+        "type": resource.type,
+        "inputs": to_json(inputs, secret=secret_as_plaintext),
+        "outputs": to_json(outputs, secret=secret_as_plaintext),
+        "parent": resource.parent,
+        "protect": resource.protect,
+        "external": resource.external,
+        "dependencies": list(resource.dependencies),
+        "provider": resource.provider,
+        "propertyDependencies": {key: list(urns) for key, urns in resource.property_dependencies.items()},
+    }
+    for name in ("deleted_with", "custom_timeouts", "additional_secret_outputs", "retain_on_delete", "ignore_changes"):
+        value = getattr(resource, name)
+        fields[_NAMES[name]] = list(value) if isinstance(value, tuple) else value
+    if resource.recorded:
+        fields["stackyard:recorded"] = True
+    return {key: value for key, value in fields.items() if value or key in ("urn", "custom", "type")}
+
+
+def from_state(data: Any, *, source: str = "the state") -> Deployment:
+    """A deployment from an exported state. Raises InvalidInput, naming `source`, for anything else."""
+    if not isinstance(data, dict) or not isinstance(data.get("deployment"), dict):
+        raise InvalidInput(
+            f"{source} is not an exported state: it has no `deployment`; `pulumi stack export` writes one"
+        )
+    if data.get("version") != VERSION:
+        raise InvalidInput(f"{source} has state version {data.get('version')!r}, but this Stackyard reads {VERSION}")
+    entries = data["deployment"].get("resources") or []
+    resources = tuple(_resource_from_state(entry) for entry in entries if not entry.get("delete"))
+    stack = next((r for r in resources if r.type == STACK_TYPE), None)
+    project, name = _identity(stack, resources)
+    return Deployment(project=project, stack=name, resources=resources, outputs=stack.outputs if stack else {})
+
+
+def _identity(stack: Resource | None, resources: tuple[Resource, ...]) -> tuple[str, str]:
+    first = stack or next(iter(resources), None)
+    if first is None:
+        return "", ""
+    head, project, *_ = first.urn.split("::")
+    return project, head.removeprefix("urn:pulumi:")
+
+
+def _resource_from_state(entry: dict[str, Any]) -> Resource:
+    inputs = from_json(entry.get("inputs") or {})
+    defaults = tuple(inputs.pop("__defaults", ()))
+    return Resource(
+        urn=entry["urn"],
+        type=entry["type"],
+        name=urn_name(entry["urn"]),
+        custom=bool(entry.get("custom")),
+        external=bool(entry.get("external")),
+        id=entry.get("id", ""),
+        inputs=inputs,
+        defaults=defaults,
+        outputs=from_json(entry.get("outputs") or {}),
+        parent=entry.get("parent", ""),
+        provider=entry.get("provider", ""),
+        dependencies=tuple(entry.get("dependencies") or ()),
+        property_dependencies={k: tuple(v or ()) for k, v in (entry.get("propertyDependencies") or {}).items()},
+        protect=bool(entry.get("protect")),
+        retain_on_delete=bool(entry.get("retainOnDelete")),
+        deleted_with=entry.get("deletedWith", ""),
+        ignore_changes=tuple(entry.get("ignoreChanges") or ()),
+        additional_secret_outputs=tuple(entry.get("additionalSecretOutputs") or ()),
+        custom_timeouts=entry.get("customTimeouts") or {},
+        recorded=bool(entry.get("stackyard:recorded")),
+    )
+
+
+def read(path: Path) -> Deployment | None:
+    """The state in a file; None when there is none. A file that is damaged is refused and left as it is."""
+    if not path.exists():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{path} is not readable JSON ({error}): it was left as it is; put a copy of a good state there"
+        ) from None
+    return from_state(data, source=str(path))
+
+
+def write(path: Path, deployment: Deployment) -> None:
+    """Replaces the file at once or not at all; only its owner may read it, since secrets stand in it."""
+    write_private(path, json.dumps(to_state(deployment), indent=1, sort_keys=True) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file of mode 0600 atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f"{path.suffix}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock beside a state file; a second holder is told who the first is. A killed holder's lock is gone."""
+    lock = path.with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise Locked(
+                f"{path.name} is being changed by {holder}: wait until it is done, then run this again"
+            ) from None
+        file.truncate(0)
+        file.write(f"{getpass.getuser()} (pid {os.getpid()})")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
