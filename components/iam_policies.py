@@ -4,7 +4,7 @@ The text is what AWS itself stores: sorted keys, sorted actions, single values w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -72,7 +72,7 @@ def identity_policy(statements: Sequence[Statement]) -> Output[str]:
 
 
 def resource_policy(statements: Sequence[Statement]) -> Output[str]:
-    """A policy of a key, a bucket, a topic or an endpoint. Raises ValueError when anyone at all would be allowed."""
+    """A policy of a key, a bucket or a topic. Raises ValueError when anyone at all would be allowed."""
     for statement in statements:
         if not statement.principals:
             raise ValueError(f"statement {statement.sid!r} of a resource policy names no principal")
@@ -80,6 +80,18 @@ def resource_policy(statements: Sequence[Statement]) -> Output[str]:
         if anyone and statement.effect is Effect.ALLOW and not statement.conditions:
             raise ValueError(f"statement {statement.sid!r} allows everyone: name principals or add a condition")
     return render(statements)
+
+
+def endpoint_policy(statements: Sequence[Statement]) -> Output[str]:
+    """What passes a VPC endpoint, whoever asks. Raises ValueError when a statement lets everything through.
+
+    A gateway endpoint knows no principals but anyone; conditions tell them apart.
+    Source: https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    """
+    for statement in statements:
+        if not statement.conditions and "*" in statement.resources:
+            raise ValueError(f"statement {statement.sid!r} lets everything through: name resources or add a condition")
+    return render([replace(statement, principals=ANYONE) for statement in statements])
 
 
 def service_trust_policy(service: str, location: AwsLocation, source_arn: str) -> Output[str]:

@@ -11,7 +11,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.address_plan import PlannedSubnet, Tier, plan_addresses
 from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy, used_by_log_group
-from components.iam_policies import ANYONE, Statement, identity_policy, resource_policy, service_trust_policy
+from components.iam_policies import Statement, endpoint_policy, identity_policy, service_trust_policy
 from components.log_groups import check_retention_days
 from components.retention import PROTECTED, Retention
 from components.tagging import child_tags
@@ -184,7 +184,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         for zone, subnet in subnets.items():
-            self._associate(f"{name}-{zone}", table, subnet)
+            self._associate(f"{name}-association-{zone}", table, subnet)
         return table
 
     def _create_private_routes(
@@ -288,13 +288,12 @@ def s3_endpoint_policy(location: AwsLocation, outside_buckets: Sequence[str] = (
     (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html) and from `outside_buckets`.
     """
     readable = [f"prod-{location.region}-starport-layer-bucket", *sorted(outside_buckets)]
-    return resource_policy(
+    return endpoint_policy(
         [
             Statement(
                 sid="ThisAccountOnly",
                 actions=["s3:*"],
                 resources=["*"],
-                principals=ANYONE,
                 conditions={
                     "StringEquals": {
                         "aws:PrincipalAccount": location.account_id,
@@ -303,12 +302,10 @@ def s3_endpoint_policy(location: AwsLocation, outside_buckets: Sequence[str] = (
                 },
             ),
             Statement(
+                # Image layers come by presigned address, from a principal that is not ours: only the place is known.
                 sid="ReadOutside",
                 actions=["s3:GetObject", "s3:ListBucket"],
                 resources=[arn for name in readable for arn in _bucket_and_objects(location, name)],
-                principals=ANYONE,
-                # Image layers come by presigned address, from a principal that is not ours: only the place is known.
-                conditions={"StringEquals": {"aws:RequestedRegion": location.region}},
             ),
         ]
     )

@@ -7,8 +7,8 @@ from typing import Any
 PATTERN = re.compile(r"@\{([^{}]*)\}")
 OPENING = "@{"
 
-# Only these stand in shell commands; their values hold no character that a shell could take for its own.
-SHELL_SAFE = frozenset({"contract.bucket", "contract.namespace"})
+# Only these may stand in shell commands: the contract lets their values hold no character that a shell could take.
+SHELL_SAFE = frozenset({"contract.bucket", "contract.image", "contract.namespace", "contract.service_account"})
 
 
 def token(field: str) -> str:

@@ -9,6 +9,7 @@ import runpy
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # What Metaflow may say about where it was compiled. Everything else (user, platform, Python, git) differs by machine.
@@ -17,6 +18,7 @@ STABLE_FACTS = ("metaflow_version", "environment_type", "use_r", "runtime", "scr
 
 def main() -> None:
     out, package_url, token, name = Path(sys.argv[1]), *sys.argv[2:]
+    _stand_in_for_kubernetes()
     _capture_package(out, package_url)
     _forget_machine()
     flow = Path.cwd() / "flow.py"
@@ -27,6 +29,36 @@ def main() -> None:
     sys.argv = [str(flow), "--quiet", "--no-pylint", "--metadata=local", "--datastore=s3", *command]
     with open(out / "template.json", "w") as file, redirect_stdout(file):
         runpy.run_path(str(flow), run_name="__main__")
+
+
+class _Model:
+    """A model of the Kubernetes SDK, as far as Metaflow's translation asks for one: named fields, and `to_dict`."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: _plain(value) for name, value in self._fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Model):
+        return value.to_dict()
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _stand_in_for_kubernetes() -> None:
+    """Metaflow builds a container by V1Container and its parts, for nothing but their `to_dict`.
+
+    With the real SDK the result would be the same and hang on its version; it is ten packages that no pod needs.
+    """
+    client, config, kubernetes = ModuleType("kubernetes.client"), ModuleType("kubernetes.config"), ModuleType("kubernetes")
+    for name in ("Container", "ContainerPort", "EnvVar", "EnvVarSource", "EnvFromSource", "ObjectFieldSelector"):
+        setattr(client, f"V1{name}", _Model)
+    for name in ("ResourceRequirements", "SecretEnvSource", "SecurityContext", "VolumeMount"):
+        setattr(client, f"V1{name}", _Model)
+    kubernetes.__dict__.update(client=client, config=config)
+    sys.modules.update({"kubernetes": kubernetes, "kubernetes.client": client, "kubernetes.config": config})
 
 
 def _capture_package(out: Path, url: str) -> None:

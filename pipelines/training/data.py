@@ -44,10 +44,6 @@ def read_source(source: str = PACKAGE) -> SourceData:
     A missing column is left missing: validation reports it. Raises DataRejected for files that cannot be read or
     joined at all, InvalidInput when there is no such source.
     """
-    return _read_source(source)
-
-
-def _read_source(source: str) -> SourceData:
     folder = _package_folder() if source == PACKAGE else source
     flights_name = next((name for name in FLIGHT_FILES if storage.exists(storage.join(folder, name))), None)
     if flights_name is None or not storage.exists(storage.join(folder, WEATHER_FILE)):

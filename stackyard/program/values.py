@@ -63,8 +63,11 @@ class Asset:
 
 
 def decode(struct: struct_pb2.Struct | Mapping[str, Any]) -> dict[str, Value]:
-    """A resource's properties from the wire. Nulls are dropped, as the engine drops them."""
-    return {key: value for key, item in struct.items() if (value := _decode(item)) is not None}
+    """A resource's properties from the wire. Nulls are dropped, as the engine drops them.
+
+    Keys come sorted: a protobuf map has no order, and captures must not depend on it.
+    """
+    return {key: value for key, item in sorted(struct.items()) if (value := _decode(item)) is not None}
 
 
 def _decode(item: Any) -> Value:

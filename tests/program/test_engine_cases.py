@@ -1,11 +1,14 @@
 """Our evaluation against what the real engine did in 37 small cases."""
 
+import json
+
 import pytest
 
 from stackyard.program import checks, evaluation, naming, state
 from stackyard.program.deployment import Deployment
 from stackyard.program.evaluation import Evaluation, Step
 from stackyard.program.run import run
+from stackyard.program.values import to_json
 from tests.program.engine_cases import FOLDER, StandIn, case_names, cases, forces, our_event, recorded_events
 
 # The order of two independent registrations is the scheduler's, not the program's.
@@ -68,8 +71,8 @@ def _compared(resource):
         resource.parent,
         resource.protect,
         "" if resource.is_provider else resource.id,
-        repr(sorted(resource.inputs.items())),
-        repr(sorted(resource.outputs.items())),
+        json.dumps(to_json(resource.inputs), sort_keys=True),
+        json.dumps(to_json(resource.outputs), sort_keys=True),
         sorted(resource.dependencies),
         sorted(resource.property_dependencies.items()),
     )

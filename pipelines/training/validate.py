@@ -1,0 +1,241 @@
+"""Second step: is the data what the model was designed for? Types, ranges, nulls, keys and counts, month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.training.failures import DataRejected, Failure, table
+from pipelines.training.ingest import Dataset, read_months
+from pipelines.training.months import days_in, parse_month
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
+ORIGINS = ("EWR", "JFK", "LGA")
+FLIGHT_KEY = ["year", "month", "day", "sched_dep_time", "carrier", "flight", "origin", "dest"]
+# HHMM clock times: minutes run to 59.
+LAST_CLOCK_TIME = 2359
+# https://wmo.asu.edu/content/world-maximum-surface-wind-gust: Barrow Island, 1996.
+STRONGEST_GUST_MPH = 253
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationLimits:
+    minimum_rows: int = 20_000
+    """Flights a month. The leanest month of 2013 has 24,951; half a delivery has to be noticed."""
+    every_day: bool = True
+    """Whether each calendar day of the month needs a flight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberRule:
+    """A numeric column: the range of possible values, and how much of a month may be null."""
+
+    low: float
+    high: float
+    null_limit: float = 0.0
+
+
+# Units as in the source: clock times HHMM local, minutes, miles, °F, %, degrees, mph, inches, millibars.
+# Null limits are about twice the worst month of 2013.
+NUMBERS = {
+    "year": NumberRule(low=1987, high=2100),
+    "month": NumberRule(low=1, high=12),
+    "day": NumberRule(low=1, high=31),
+    "hour": NumberRule(low=0, high=23),
+    "minute": NumberRule(low=0, high=59),
+    "sched_dep_time": NumberRule(low=0, high=LAST_CLOCK_TIME),
+    "sched_arr_time": NumberRule(low=0, high=LAST_CLOCK_TIME),
+    "flight": NumberRule(low=1, high=9_999),
+    "distance": NumberRule(low=1, high=10_000),
+    # Cancelled and diverted flights have no arrival delay: 5 % of February 2013.
+    "arr_delay": NumberRule(low=-180, high=2_880, null_limit=0.15),
+    "temp": NumberRule(low=-60, high=135, null_limit=0.10),
+    "dewp": NumberRule(low=-80, high=95, null_limit=0.10),
+    "humid": NumberRule(low=0, high=100, null_limit=0.10),
+    "wind_dir": NumberRule(low=0, high=360, null_limit=0.15),
+    "wind_speed": NumberRule(low=0, high=STRONGEST_GUST_MPH, null_limit=0.10),
+    # Null when the wind does not gust, which is most hours.
+    "wind_gust": NumberRule(low=0, high=STRONGEST_GUST_MPH, null_limit=1.0),
+    "precip": NumberRule(low=0, high=15, null_limit=0.10),
+    "pressure": NumberRule(low=870, high=1_085, null_limit=0.40),
+    "visib": NumberRule(low=0, high=10, null_limit=0.10),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationReport:
+    """The result for all months; `failures` is empty when the data may be used."""
+
+    manifest_sha256: str
+    months: tuple[str, ...]
+    rows: int
+    checks: int
+    """Number of rules that were applied, over all months."""
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def table(self) -> str:
+        return table(self.failures)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": self.passed}
+
+
+def validate(dataset: Dataset, limits: ValidationLimits | None = None) -> ValidationReport:
+    """Checks every month. Raises DataRejected, whose text is the table of failures, when any check fails."""
+    report = inspect(dataset, limits)
+    if not report.passed:
+        raise DataRejected(report.failures, "validation")
+    return report
+
+
+def inspect(dataset: Dataset, limits: ValidationLimits | None = None) -> ValidationReport:
+    """As `validate`, but hands the failures back."""
+    limits = limits or ValidationLimits()
+    failures, checks, rows = list[Failure](), 0, 0
+    for month, frame in read_months(dataset):
+        schema = month_schema(month, limits)
+        checks += _rule_count(schema)
+        rows += len(frame)
+        failures += check_month(month, frame, schema)
+    return ValidationReport(
+        manifest_sha256=dataset.manifest_sha256,
+        months=dataset.months,
+        rows=rows,
+        checks=checks,
+        failures=tuple(failures),
+    )
+
+
+def month_schema(month: str, limits: ValidationLimits) -> pa.DataFrameSchema:
+    """The schema of one month's file."""
+    import pandera.pandas as pa
+
+    year, number = parse_month(month)
+    columns = {name: pa.Column(float, _number_checks(rule), nullable=True) for name, rule in NUMBERS.items()}
+    columns["year"] = pa.Column(float, pa.Check.eq(year, error=f"is {year}"), nullable=True)
+    columns["month"] = pa.Column(float, pa.Check.eq(number, error=f"is {number}"), nullable=True)
+    for name in ("sched_dep_time", "sched_arr_time"):
+        columns[name].checks.append(_check(lambda s: s.isna() | (s % 100 < 60), "minutes below 60"))
+    columns["carrier"] = pa.Column(str, [_no_nulls(), pa.Check.isin(CARRIERS, error="known carrier")], nullable=True)
+    columns["origin"] = pa.Column(str, [_no_nulls(), pa.Check.isin(ORIGINS, error="known origin")], nullable=True)
+    columns["dest"] = pa.Column(
+        str, [_no_nulls(), pa.Check.str_matches(r"^[A-Z]{3}$", error="three-letter airport code")], nullable=True
+    )
+    whole = [_check(lambda frame: len(frame) >= limits.minimum_rows, f"at least {limits.minimum_rows} rows")]
+    if limits.every_day:
+        whole.append(_check(lambda frame: _days(frame) == days_in(month), "a flight on every day"))
+    whole.append(_check(_flight_is_unique, "one row per scheduled flight"))
+    return pa.DataFrameSchema(columns, checks=whole)
+
+
+def check_month(month: str, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Failure]:
+    """What one month breaks, in the order of the schema."""
+    import pandera.pandas as pa
+
+    if frame.empty:
+        # Every other rule would fail too, and say less.
+        yield Failure(month=month, column="(rows)", check="the month is not empty", failing=0)
+        return
+    try:
+        schema.validate(_numbers_as_floats(frame), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        yield from _failures(month, frame, error.failure_cases)
+
+
+def _number_checks(rule: NumberRule) -> list[pa.Check]:
+    import pandera.pandas as pa
+
+    # The limits are told in the text: that is what the person reads.
+    inside = pa.Check.in_range(rule.low, rule.high, error=f"{rule.low:g} to {rule.high:g}")
+    return [inside] if rule.null_limit >= 1 else [inside, _few_nulls(rule.null_limit)]
+
+
+def _few_nulls(limit: float) -> pa.Check:
+    return _no_nulls() if limit == 0 else _check(lambda s: s.isna().mean() <= limit, f"at most {limit:.0%} null")
+
+
+def _no_nulls() -> pa.Check:
+    return _check(lambda s: not s.isna().any(), "no nulls")
+
+
+def _check(test: Callable[[Any], Any], text: str) -> pa.Check:
+    import pandera.pandas as pa
+
+    return pa.Check(test, error=text, ignore_na=False)
+
+
+def _days(frame: pd.DataFrame) -> int:
+    return frame["day"].nunique() if "day" in frame.columns else -1
+
+
+def _flight_is_unique(frame: pd.DataFrame) -> bool:
+    return not frame.duplicated([name for name in FLIGHT_KEY if name in frame.columns]).any()
+
+
+def _rule_count(schema: pa.DataFrameSchema) -> int:
+    return len(schema.checks) + sum(2 + len(column.checks) for column in schema.columns.values())  # presence, type
+
+
+def _numbers_as_floats(frame: pd.DataFrame) -> pd.DataFrame:
+    """A count with one null arrives as float: only the values matter, so all numbers are compared as floats."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    names = [name for name in NUMBERS if name in frame.columns]
+    return frame.astype({n: float for n in names if is_numeric_dtype(frame[n]) and not is_bool_dtype(frame[n])})
+
+
+def _failures(month: str, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterator[Failure]:
+    """Pandera's failure cases, one row each, gathered per column and check."""
+    wrong_type = set(cases.loc[cases["check"].str.startswith("dtype("), "column"])
+    for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False):
+        if check == "column_in_dataframe":
+            yield Failure(month=month, column=str(group["failure_case"].iloc[0]), check="column present", failing=1)
+        elif check in ("no nulls",) or check.endswith(" null"):
+            if column not in wrong_type:
+                yield _null_failure(month, frame, column, check)
+        elif column not in frame.columns:
+            yield Failure(month=month, column="(rows)", check=check, failing=len(frame), examples=_counted(frame, check))
+        elif column in wrong_type:
+            # Comparing text with numbers fails everywhere: the type is the one thing to say.
+            if check.startswith("dtype("):
+                yield _type_failure(month, frame, column, check)
+        else:
+            values = group["failure_case"].drop_duplicates().head(EXAMPLES)
+            examples = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+            yield Failure(month=month, column=str(column), check=check, failing=len(group), examples=examples)
+
+
+def _null_failure(month: str, frame: pd.DataFrame, column: str, check: str) -> Failure:
+    nulls = int(frame[column].isna().sum())
+    share = f"{nulls / len(frame):.1%} null"
+    return Failure(month=month, column=column, check=check, failing=nulls, examples=share)
+
+
+def _type_failure(month: str, frame: pd.DataFrame, column: str, check: str) -> Failure:
+    import pandas as pd
+
+    values, wanted = frame[column], "text"
+    if column in NUMBERS:
+        wanted = "numbers"
+        values = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+    examples = ", ".join(str(value) for value in values.drop_duplicates().head(EXAMPLES))
+    return Failure(month=month, column=column, check=f"holds {wanted}", failing=len(values), examples=examples)
+
+
+def _counted(frame: pd.DataFrame, check: str) -> str:
+    if check == "a flight on every day":
+        return f"{_days(frame)} days"
+    if check == "one row per scheduled flight":
+        names = [name for name in FLIGHT_KEY if name in frame.columns]
+        return f"{int(frame.duplicated(names).sum())} repeated"
+    return f"{len(frame)} rows"

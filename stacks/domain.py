@@ -1,0 +1,277 @@
+"""Domain types of the settings: each one line, with one rule that names its reason."""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from stacks.problems import MISSING, nearest, refuse
+from stacks.versions import KUBERNETES_VERSIONS, next_allowed
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+SHORTEST_VPC_PREFIX, LONGEST_VPC_PREFIX = 16, 28
+PRIVATE_RANGES = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+# RFC 6598, routable inside a VPC: what AWS recommends for pods when private addresses are scarce.
+SHARED_RANGE = ipaddress.IPv4Network("100.64.0.0/10")
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+TAG_KEY_LENGTH, TAG_VALUE_LENGTH = 128, 256
+TAG_PUNCTUATION = "_.:/=+-@"
+TAG_RULE = "letters, digits, spaces and _ . : / = + - @"
+
+PLACEHOLDER = re.compile(
+    r"(?i)<[^<>]*>|change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|fix[-_ ]?me|tbd|your[-_ ][a-z0-9_ -]+|x{3,}|\.{3}|\?+"
+)
+"""What people leave behind when they copy an example; matched against the whole value."""
+
+
+def matching(pattern: str, rule: str, reason: str, example: str) -> Any:
+    """Validator and editor schema of a text that must match `pattern`."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise refuse(rule, reason, example)
+        return value
+
+    return _Rule(check, {"type": "string", "pattern": f"^(?:{pattern})$"})
+
+
+def _Rule(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:  # noqa: N802 (reads as a type)
+    return (AfterValidator(check), WithJsonSchema(schema))
+
+
+def _private_network(value: str) -> str:
+    network = _network(value, "10.20.0.0/16")
+    if not any(network.subnet_of(private) for private in PRIVATE_RANGES):
+        raise refuse(
+            "must lie inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
+            "addresses outside RFC 1918 belong to somebody else and become unreachable from the VPC",
+            "10.20.0.0/16",
+        )
+    return _vpc_sized(value, network)
+
+
+def _pod_network(value: str) -> str:
+    network = _network(value, "100.64.0.0/16")
+    if not any(network.subnet_of(allowed) for allowed in (*PRIVATE_RANGES, SHARED_RANGE)):
+        raise refuse(
+            "must lie inside 100.64.0.0/10 or a private range",
+            "other addresses belong to somebody else and become unreachable from the VPC",
+            "100.64.0.0/16",
+        )
+    return _vpc_sized(value, network)
+
+
+def _vpc_sized(value: str, network: ipaddress.IPv4Network) -> str:
+    if not SHORTEST_VPC_PREFIX <= network.prefixlen <= LONGEST_VPC_PREFIX:
+        raise refuse(
+            f"must have a prefix from /{SHORTEST_VPC_PREFIX} to /{LONGEST_VPC_PREFIX}",
+            "AWS creates no larger and no smaller ranges in a VPC",
+            f"{network.network_address}/16" if network.prefixlen > LONGEST_VPC_PREFIX else "10.20.0.0/16",
+        )
+    return value
+
+
+def _any_network(value: str) -> str:
+    _network(value, "203.0.113.0/24")
+    return value
+
+
+def _network(value: str, example: str) -> ipaddress.IPv4Network:
+    try:
+        interface = ipaddress.IPv4Interface(value)
+        if "/" not in value:
+            raise ValueError
+    except ValueError:
+        raise refuse(
+            "must be an IPv4 network in CIDR notation", "the VPC and its rules are written in networks", example
+        ) from None
+    if interface.ip != interface.network.network_address:
+        raise refuse(
+            "must start at the first address of its network",
+            f"{interface.ip} lies inside {interface.network}, and AWS would silently use that one",
+            str(interface.network),
+        )
+    return interface.network
+
+
+def _account_id(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", value):
+        raise refuse(
+            "must be 12 digits in quotes", "the provider refuses every other account than this one", "111122223333"
+        )
+    if len(set(value)) == 1:
+        raise refuse(
+            "must be a real account's id", f"{value} stands for an id that was not filled in", "111122223333"
+        )
+    return value
+
+
+def _kubernetes_version(value: str) -> str:
+    allowed = ", ".join(sorted(KUBERNETES_VERSIONS))
+    if value not in KUBERNETES_VERSIONS:
+        reason, example = next_allowed(value)
+        raise refuse(f"must be one of {allowed}", reason, example)
+    return value
+
+
+def _log_retention(value: int) -> int:
+    if value not in LOG_RETENTION_DAYS:
+        near = min(LOG_RETENTION_DAYS, key=lambda days: (abs(days - value), -days))
+        raise refuse(
+            f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))} days", "CloudWatch Logs knows no others", near
+        )
+    return value
+
+
+def tag_problem(text: str, length: int, *, example: str, what: str) -> Exception | None:
+    """Why AWS would refuse a tag's key or value; None when it would not."""
+    if not text.strip():
+        return refuse(f"must not be empty as {what}", "an empty tag groups nothing in a cost report", example)
+    if len(text) > length:
+        return refuse(f"must have at most {length} characters as {what}", "AWS refuses longer ones", example)
+    wrong = next((c for c in text if not (c in TAG_PUNCTUATION or unicodedata.category(c)[0] in "LN" or c == " ")), None)
+    if wrong is not None:
+        name = unicodedata.name(wrong, f"U+{ord(wrong):04X}").lower()
+        return refuse(f"must consist of {TAG_RULE} as {what}", f"AWS refuses {name}", example)
+    if text.lower().startswith("aws:"):
+        return refuse(f"must not start with aws: as {what}", "AWS keeps that prefix for itself", example)
+    return None
+
+
+def _tag_value(value: str) -> str:
+    if error := tag_problem(value, TAG_VALUE_LENGTH, example="machine-learning", what="a tag's value"):
+        raise error
+    return value
+
+
+def _tag_key(value: str) -> str:
+    if error := tag_problem(value, TAG_KEY_LENGTH, example=MISSING, what="a tag's key"):  # pyright: ignore[reportArgumentType]
+        raise error
+    return value
+
+
+REGION_PATTERN = (
+    r"(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
+)
+
+Name = Annotated[str, *matching(
+    r"[a-z](?:-?[a-z0-9]){0,29}",
+    "must be lower-case letters, digits and single hyphens, start with a letter, and have at most 30 characters",
+    "it becomes part of names in AWS and Kubernetes, which accept nothing else",
+    "flights",
+)]  # fmt: skip
+EnvironmentName = Annotated[str, *matching(
+    r"[a-z](?:-?[a-z0-9]){1,14}",
+    "must be 2 to 15 lower-case letters, digits and single hyphens, and start with a letter",
+    "it is part of every bucket's name, which is limited to 63 characters",
+    "dev",
+)]  # fmt: skip
+Prefix = Annotated[str, *matching(
+    r"(?!xn|sthree|amzn)[a-z](?:-?[a-z0-9]){1,11}",
+    "must be 2 to 12 lower-case letters, digits and single hyphens, start with a letter, and not with xn, sthree or amzn",
+    "it starts every bucket's name, and S3 keeps those three for itself",
+    "stackyard",
+)]  # fmt: skip
+AccountId = Annotated[str, *_Rule(_account_id, {"type": "string", "pattern": "^[0-9]{12}$"})]
+Region = Annotated[str, *matching(
+    REGION_PATTERN, "must be the code of an AWS region", "the provider connects to its endpoints", "us-east-1"
+)]  # fmt: skip
+Zone = Annotated[str, *matching(
+    REGION_PATTERN + "[a-z]",
+    "must be the name of an availability zone",
+    "EKS and RDS run in full zones only, and zone ids such as use1-az1 are written differently",
+    "us-east-1a",
+)]  # fmt: skip
+PrivateCidr = Annotated[str, *_Rule(_private_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+PodCidr = Annotated[str, *_Rule(_pod_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+Cidr = Annotated[str, *_Rule(_any_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+VpcId = Annotated[str, *matching(
+    r"vpc-[0-9a-f]{8,17}", "must be a VPC's id", "the program makes no look-ups", "vpc-0123456789abcdef0"
+)]  # fmt: skip
+SubnetId = Annotated[str, *matching(
+    r"subnet-[0-9a-f]{8,17}", "must be a subnet's id", "the program makes no look-ups", "subnet-0123456789abcdef0"
+)]  # fmt: skip
+ReservationId = Annotated[str, *matching(
+    r"cr-[0-9a-f]{8,17}",
+    "must be a capacity reservation's id",
+    "Karpenter uses only reservations that are named",
+    "cr-0123456789abcdef0",
+)]  # fmt: skip
+Email = Annotated[str, *matching(
+    r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+",
+    "must be an e-mail address",
+    "AWS sends alarms and budget alerts there",
+    "ml-oncall@example.com",
+)]  # fmt: skip
+RoleArn = Annotated[str, *matching(
+    r"arn:aws(?:-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+    "must be the ARN of an IAM role",
+    "people reach the cluster through a role that they assume, never as IAM users",
+    "arn:aws:iam::111122223333:role/ml-platform-admin",
+)]  # fmt: skip
+SecretArn = Annotated[str, *matching(
+    r"arn:aws(?:-cn|-us-gov)?:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[\w/+=.@-]{1,512}",
+    "must be the ARN of a Secrets Manager secret",
+    "settings hold no secret values: pods fetch them from there",
+    "arn:aws:secretsmanager:us-east-1:111122223333:secret:github-app-AbCdEf",
+)]  # fmt: skip
+InstanceType = Annotated[str, *matching(
+    r"[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(?:nano|micro|small|medium|large|xlarge|[0-9]{1,3}xlarge|metal(?:-[0-9]{1,3}xl)?)",
+    "must be an EC2 instance type",
+    "nodes of the pool are of this type",
+    "m7i.large",
+)]  # fmt: skip
+DatabaseClass = Annotated[str, *matching(
+    r"db\.[a-z][a-z0-9]*\.(?:micro|small|medium|large|[0-9]{0,2}xlarge)",
+    "must be an RDS instance class",
+    "the database runs on it",
+    "db.t4g.micro",
+)]  # fmt: skip
+BucketName = Annotated[str, *matching(
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+    "must be a bucket's full name",
+    "CloudTrail records the access to its objects",
+    "stackyard-prod-data-777788889999-us-east-1",
+)]  # fmt: skip
+Repository = Annotated[str, *matching(
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}",
+    "must be one GitHub repository, OWNER/NAME, without wildcards",
+    "its workflows may assume roles, and a wildcard would let every repository of the owner in",
+    "example-org/stackyard",
+)]  # fmt: skip
+StackName = Annotated[str, *matching(
+    r"[a-z](?:-?[a-z0-9]){1,23}",
+    "must be a stack's name",
+    "its GitHub environment is called the same, without wildcards",
+    "prod-base",
+)]  # fmt: skip
+KubernetesVersion = Annotated[
+    str, *_Rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})
+]
+LogRetentionDays = Annotated[int, *_Rule(_log_retention, {"type": "integer", "enum": list(LOG_RETENTION_DAYS)})]
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+TagValue = Annotated[str, *_Rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
+
+_FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?(?:,[0-9]{1,2}(?:-[0-9]{1,2})?)*"
+Cron = Annotated[str, *matching(
+    rf"{_FIELD} {_FIELD} {_FIELD} {_FIELD} {_FIELD}",
+    "must be a cron schedule of five numeric fields: minute, hour, day, month, weekday",
+    "the pipeline starts by it, in UTC",
+    "0 3 2 * *",
+)]  # fmt: skip
+
+
+def nearest_hint(word: str, known: list[str]) -> str:
+    """`, did you mean X?`, or nothing."""
+    near = nearest(word, known)
+    return f", did you mean {near}?" if near else ""

@@ -1,0 +1,22 @@
+"""Physical names of what holds data: the same on both sides of a stack reference, and after a rebuild."""
+
+from stackyard.errors import InvalidInput
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME_LENGTH = 63
+
+
+def physical_name(
+    *, prefix: str, environment: str, noun: str, account_id: str, region: str, limit: int = BUCKET_NAME_LENGTH
+) -> str:
+    """`<prefix>-<environment>-<noun>-<account>-<region>`, for example `stackyard-prod-data-777788889999-us-east-1`.
+
+    Raises InvalidInput when it is longer than `limit` characters.
+    """
+    name = "-".join((prefix, environment, noun, account_id, region))
+    if len(name) > limit:
+        raise InvalidInput(
+            f"the physical name {name} has {len(name)} characters, but must have at most {limit}: AWS accepts no longer "
+            f"ones. Shorten {noun!r}, environment.name or environment.prefix by {len(name) - limit}."
+        )
+    return name
