@@ -86,8 +86,14 @@ def plan_addresses(cidr: str, zones: Sequence[str]) -> AddressPlan:
     return AddressPlan(
         block=block,
         subnets=(
-            *(PlannedSubnet(tier=Tier.PUBLIC, zone=zone, block=part) for zone, part in zip(zones, public, strict=False)),
-            *(PlannedSubnet(tier=Tier.PRIVATE, zone=zone, block=part) for zone, part in zip(zones, private, strict=False)),
+            *(
+                PlannedSubnet(tier=Tier.PUBLIC, zone=zone, block=part)
+                for zone, part in zip(zones, public, strict=False)
+            ),
+            *(
+                PlannedSubnet(tier=Tier.PRIVATE, zone=zone, block=part)
+                for zone, part in zip(zones, private, strict=False)
+            ),
         ),
     )
 
@@ -99,7 +105,9 @@ def _private_block(cidr: str) -> IPv4Network:
         raise ValueError(f"network {cidr!r} is not an IPv4 block ({error}); write it like 10.20.0.0/16") from None
     if not any(block.subnet_of(range_) for range_ in PRIVATE_RANGES):
         ranges = ", ".join(map(str, PRIVATE_RANGES))
-        raise ValueError(f"network {cidr} is outside the private ranges of RFC 1918 ({ranges}); take for example 10.20.0.0/16")
+        raise ValueError(
+            f"network {cidr} is outside the private ranges of RFC 1918 ({ranges}); take for example 10.20.0.0/16"
+        )
     return block
 
 

@@ -89,9 +89,7 @@ class DataBucket(pulumi.ComponentResource):
         self.bucket_arn = bucket.arn
         self.key_arn = key.arn
         self.access = BucketAccess(bucket_arn=self._arn, key_arn=key.arn)
-        self.register_outputs(
-            {"bucketName": self.bucket_name, "bucketArn": self.bucket_arn, "keyArn": self.key_arn}
-        )
+        self.register_outputs({"bucketName": self.bucket_name, "bucketArn": self.bucket_arn, "keyArn": self.key_arn})
 
     @property
     def _arn(self) -> str:

@@ -57,9 +57,7 @@ def key_policy(location: AwsLocation, statements: Sequence[Statement] = ()) -> O
 
 def administered_by_account(location: AwsLocation) -> Statement:
     """Without this statement a lost role would lock everybody out of the key for good."""
-    return Statement(
-        sid="Administer", actions=["kms:*"], resources=["*"], principals={"AWS": [location.root_arn]}
-    )
+    return Statement(sid="Administer", actions=["kms:*"], resources=["*"], principals={"AWS": [location.root_arn]})
 
 
 def used_through_service_only(location: AwsLocation, service: str) -> Statement:

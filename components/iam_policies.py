@@ -57,7 +57,9 @@ class Statement:
             "Resource": _one_or_many(self.resources),
             "Principal": {kind: _one_or_many(names) for kind, names in self.principals.items()},
             "Condition": {
-                operator: {key: _one_or_many([value] if isinstance(value, str) else value) for key, value in keys.items()}
+                operator: {
+                    key: _one_or_many([value] if isinstance(value, str) else value) for key, value in keys.items()
+                }
                 for operator, keys in self.conditions.items()
             },
         }
@@ -126,7 +128,9 @@ def render(statements: Sequence[Statement]) -> Output[str]:
 
 def _check_identity(statement: Statement) -> None:
     if statement.principals:
-        raise ValueError(f"statement {statement.sid!r} of a role's policy names principals, which only resource policies have")
+        raise ValueError(
+            f"statement {statement.sid!r} of a role's policy names principals, which only resource policies have"
+        )
     if not statement.resources:
         raise ValueError(f"statement {statement.sid!r} of a role's policy names no resource")
     if statement.effect is Effect.DENY:
@@ -137,7 +141,9 @@ def _check_identity(statement: Statement) -> None:
         if action.startswith(NAMED_RESOURCES_ONLY) and "*" in statement.resources:
             raise ValueError(f"action {action!r} on resource '*' reaches every key or bucket: name their ARNs")
     if "iam:PassRole" in statement.actions and "iam:PassedToService" not in _condition_keys(statement):
-        raise ValueError("iam:PassRole needs the condition iam:PassedToService, else the role can be handed to any service")
+        raise ValueError(
+            "iam:PassRole needs the condition iam:PassedToService, else the role can be handed to any service"
+        )
 
 
 def _condition_keys(statement: Statement) -> set[str]:

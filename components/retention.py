@@ -36,7 +36,9 @@ class Retention:
     def __post_init__(self) -> None:
         if self.mode is RetentionMode.PROTECTED:
             if self.reason:
-                raise ValueError(f"retention 'protected' takes no reason, got {self.reason!r}: drop it or choose another mode")
+                raise ValueError(
+                    f"retention 'protected' takes no reason, got {self.reason!r}: drop it or choose another mode"
+                )
         elif not self.reason.strip():
             raise ValueError(
                 f"retention '{self.mode}' needs a reason, since data can be lost: "

@@ -22,6 +22,10 @@ LAST_CLOCK_TIME = 2359
 # https://wmo.asu.edu/content/world-maximum-surface-wind-gust: Barrow Island, 1996.
 STRONGEST_GUST_MPH = 253
 EXAMPLES = 3
+NO_NULLS = "no nulls"
+SOME_NULLS = " null"
+
+FrameRule = Callable[["pd.DataFrame"], tuple[int, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +107,9 @@ def inspect(dataset: Dataset, limits: ValidationLimits | None = None) -> Validat
     limits = limits or ValidationLimits()
     failures, checks, rows = list[Failure](), 0, 0
     for month, frame in read_months(dataset):
-        schema = month_schema(month, limits)
-        checks += _rule_count(schema)
+        checks += _rule_count(month_schema(month, limits))
         rows += len(frame)
-        failures += check_month(month, frame, schema)
+        failures += check_month(month, frame, limits)
     return ValidationReport(
         manifest_sha256=dataset.manifest_sha256,
         months=dataset.months,
@@ -131,25 +134,27 @@ def month_schema(month: str, limits: ValidationLimits) -> pa.DataFrameSchema:
     columns["dest"] = pa.Column(
         str, [_no_nulls(), pa.Check.str_matches(r"^[A-Z]{3}$", error="three-letter airport code")], nullable=True
     )
-    whole = [_check(lambda frame: len(frame) >= limits.minimum_rows, f"at least {limits.minimum_rows} rows")]
-    if limits.every_day:
-        whole.append(_check(lambda frame: _days(frame) == days_in(month), "a flight on every day"))
-    whole.append(_check(_flight_is_unique, "one row per scheduled flight"))
+    whole = [_check(lambda frame, rule=rule: rule(frame)[0] == 0, text) for text, rule in _frame_rules(month, limits)]
     return pa.DataFrameSchema(columns, checks=whole)
 
 
-def check_month(month: str, frame: pd.DataFrame, schema: pa.DataFrameSchema) -> Iterator[Failure]:
-    """What one month breaks, in the order of the schema."""
+def check_month(month: str, frame: pd.DataFrame, limits: ValidationLimits) -> Iterator[Failure]:
+    """What one month breaks: the month as a whole first, then its columns in the order of the schema."""
     import pandera.pandas as pa
 
     if frame.empty:
         # Every other rule would fail too, and say less.
-        yield Failure(month=month, column="(rows)", check="the month is not empty", failing=0)
+        yield Failure(month=month, column="(rows)", check="the month is not empty", failing=1, examples="0 rows")
         return
+    schema = month_schema(month, limits)
     try:
         schema.validate(_numbers_as_floats(frame), lazy=True)
     except pa.errors.SchemaErrors as error:
-        yield from _failures(month, frame, error.failure_cases)
+        for text, rule in _frame_rules(month, limits):
+            failing, examples = rule(frame)
+            if failing:
+                yield Failure(month=month, column="(rows)", check=text, failing=failing, examples=examples)
+        yield from _failures(month, frame, schema, error.failure_cases)
 
 
 def _number_checks(rule: NumberRule) -> list[pa.Check]:
@@ -161,11 +166,11 @@ def _number_checks(rule: NumberRule) -> list[pa.Check]:
 
 
 def _few_nulls(limit: float) -> pa.Check:
-    return _no_nulls() if limit == 0 else _check(lambda s: s.isna().mean() <= limit, f"at most {limit:.0%} null")
+    return _no_nulls() if limit == 0 else _check(lambda s: s.isna().mean() <= limit, f"at most {limit:.0%}{SOME_NULLS}")
 
 
 def _no_nulls() -> pa.Check:
-    return _check(lambda s: not s.isna().any(), "no nulls")
+    return _check(lambda s: not s.isna().any(), NO_NULLS)
 
 
 def _check(test: Callable[[Any], Any], text: str) -> pa.Check:
@@ -174,12 +179,30 @@ def _check(test: Callable[[Any], Any], text: str) -> pa.Check:
     return pa.Check(test, error=text, ignore_na=False)
 
 
-def _days(frame: pd.DataFrame) -> int:
-    return frame["day"].nunique() if "day" in frame.columns else -1
+def _frame_rules(month: str, limits: ValidationLimits) -> Iterator[tuple[str, FrameRule]]:
+    """Rules on the month as a whole: what is asked for, and how far the rows are from it (0 when they satisfy it)."""
+    yield (
+        f"at least {limits.minimum_rows} rows",
+        lambda frame: (max(0, limits.minimum_rows - len(frame)), f"{len(frame)} rows"),
+    )
+    if limits.every_day:
+        yield "a flight on every day", lambda frame: _missing_days(month, frame)
+    yield "one row per scheduled flight", _repeated_flights
 
 
-def _flight_is_unique(frame: pd.DataFrame) -> bool:
-    return not frame.duplicated([name for name in FLIGHT_KEY if name in frame.columns]).any()
+def _missing_days(month: str, frame: pd.DataFrame) -> tuple[int, str]:
+    if "day" not in frame.columns:  # reported as a missing column
+        return 0, ""
+    missing = sorted(set(range(1, days_in(month) + 1)) - set(frame["day"].dropna()))
+    return len(missing), ", ".join(f"{month}-{day:02d}" for day in missing[:EXAMPLES])
+
+
+def _repeated_flights(frame: pd.DataFrame) -> tuple[int, str]:
+    if any(name not in frame.columns for name in FLIGHT_KEY):
+        return 0, ""
+    repeated = frame[frame.duplicated(FLIGHT_KEY)]
+    values = repeated[["carrier", "flight", "day"]].head(EXAMPLES).itertuples(index=False)
+    return len(repeated), ", ".join(f"{row.carrier} {row.flight} on day {row.day}" for row in values)
 
 
 def _rule_count(schema: pa.DataFrameSchema) -> int:
@@ -190,38 +213,35 @@ def _numbers_as_floats(frame: pd.DataFrame) -> pd.DataFrame:
     """A count with one null arrives as float: only the values matter, so all numbers are compared as floats."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    names = [name for name in NUMBERS if name in frame.columns]
-    return frame.astype({n: float for n in names if is_numeric_dtype(frame[n]) and not is_bool_dtype(frame[n])})
+    def comparable(values: pd.Series) -> bool:
+        # A column of nothing but nulls has no type of its own.
+        return (is_numeric_dtype(values) and not is_bool_dtype(values)) or bool(values.isna().all())
+
+    return frame.astype({name: float for name in NUMBERS if name in frame.columns and comparable(frame[name])})
 
 
-def _failures(month: str, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterator[Failure]:
+def _failures(month: str, frame: pd.DataFrame, schema: pa.DataFrameSchema, cases: pd.DataFrame) -> Iterator[Failure]:
     """Pandera's failure cases, one row each, gathered per column and check."""
     wrong_type = set(cases.loc[cases["check"].str.startswith("dtype("), "column"])
+    whole = {check.error for check in schema.checks}
     for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False):
         if check == "column_in_dataframe":
             yield Failure(month=month, column=str(group["failure_case"].iloc[0]), check="column present", failing=1)
-        elif check in ("no nulls",) or check.endswith(" null"):
-            if column not in wrong_type:
-                yield _null_failure(month, frame, column, check)
-        elif column not in frame.columns:
-            yield Failure(month=month, column="(rows)", check=check, failing=len(frame), examples=_counted(frame, check))
-        elif column in wrong_type:
+        elif check.startswith("dtype("):
+            yield _type_failure(month, frame, column)
+        elif column in wrong_type or check in whole:
             # Comparing text with numbers fails everywhere: the type is the one thing to say.
-            if check.startswith("dtype("):
-                yield _type_failure(month, frame, column, check)
+            continue
+        elif check == NO_NULLS or check.endswith(SOME_NULLS):
+            nulls = int(frame[column].isna().sum())
+            yield Failure(month=month, column=column, check=check, failing=nulls, examples=f"of {len(frame)} rows")
         else:
             values = group["failure_case"].drop_duplicates().head(EXAMPLES)
-            examples = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+            examples = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
             yield Failure(month=month, column=str(column), check=check, failing=len(group), examples=examples)
 
 
-def _null_failure(month: str, frame: pd.DataFrame, column: str, check: str) -> Failure:
-    nulls = int(frame[column].isna().sum())
-    share = f"{nulls / len(frame):.1%} null"
-    return Failure(month=month, column=column, check=check, failing=nulls, examples=share)
-
-
-def _type_failure(month: str, frame: pd.DataFrame, column: str, check: str) -> Failure:
+def _type_failure(month: str, frame: pd.DataFrame, column: str) -> Failure:
     import pandas as pd
 
     values, wanted = frame[column], "text"
@@ -230,12 +250,3 @@ def _type_failure(month: str, frame: pd.DataFrame, column: str, check: str) -> F
         values = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
     examples = ", ".join(str(value) for value in values.drop_duplicates().head(EXAMPLES))
     return Failure(month=month, column=column, check=f"holds {wanted}", failing=len(values), examples=examples)
-
-
-def _counted(frame: pd.DataFrame, check: str) -> str:
-    if check == "a flight on every day":
-        return f"{_days(frame)} days"
-    if check == "one row per scheduled flight":
-        names = [name for name in FLIGHT_KEY if name in frame.columns]
-        return f"{int(frame.duplicated(names).sum())} repeated"
-    return f"{len(frame)} rows"

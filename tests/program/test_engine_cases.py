@@ -8,7 +8,7 @@ from stackyard.program import checks, evaluation, naming, state
 from stackyard.program.deployment import Deployment
 from stackyard.program.evaluation import Evaluation, Step
 from stackyard.program.run import run
-from stackyard.program.values import to_json
+from stackyard.program.values import secret_blinded, to_json
 from tests.program.engine_cases import FOLDER, StandIn, case_names, cases, forces, our_event, recorded_events
 
 # The order of two independent registrations is the scheduler's, not the program's.
@@ -71,8 +71,8 @@ def _compared(resource):
         resource.parent,
         resource.protect,
         "" if resource.is_provider else resource.id,
-        json.dumps(to_json(resource.inputs), sort_keys=True),
-        json.dumps(to_json(resource.outputs), sort_keys=True),
+        json.dumps(to_json(resource.inputs, secret=secret_blinded), sort_keys=True),
+        json.dumps(to_json(resource.outputs, secret=secret_blinded), sort_keys=True),
         sorted(resource.dependencies),
         sorted(resource.property_dependencies.items()),
     )
