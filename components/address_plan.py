@@ -12,7 +12,7 @@ Private subnets are large since the VPC CNI gives every pod an address of its no
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from ipaddress import IPv4Network
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 LARGEST_PREFIX = 16
@@ -86,28 +86,26 @@ def plan_addresses(cidr: str, zones: Sequence[str]) -> AddressPlan:
     return AddressPlan(
         block=block,
         subnets=(
-            *(
-                PlannedSubnet(tier=Tier.PUBLIC, zone=zone, block=part)
-                for zone, part in zip(zones, public, strict=False)
-            ),
-            *(
-                PlannedSubnet(tier=Tier.PRIVATE, zone=zone, block=part)
-                for zone, part in zip(zones, private, strict=False)
-            ),
+            *_assign(Tier.PUBLIC, zones, public),
+            *_assign(Tier.PRIVATE, zones, private),
         ),
     )
+
+
+def _assign(tier: Tier, zones: Sequence[str], blocks: Sequence[IPv4Network]) -> Iterator[PlannedSubnet]:
+    # More blocks than zones: the rest stays free.
+    for zone, block in zip(zones, blocks, strict=False):
+        yield PlannedSubnet(tier=tier, zone=zone, block=block)
 
 
 def _private_block(cidr: str) -> IPv4Network:
     try:
         block = IPv4Network(cidr)
-    except (AddressValueError, NetmaskValueError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"network {cidr!r} is not an IPv4 block ({error}); write it like 10.20.0.0/16") from None
     if not any(block.subnet_of(range_) for range_ in PRIVATE_RANGES):
         ranges = ", ".join(map(str, PRIVATE_RANGES))
-        raise ValueError(
-            f"network {cidr} is outside the private ranges of RFC 1918 ({ranges}); take for example 10.20.0.0/16"
-        )
+        raise ValueError(f"network {cidr} is not within RFC 1918 ({ranges}); use 10.20.0.0/16")
     return block
 
 
@@ -119,16 +117,17 @@ def _check_size(block: IPv4Network) -> None:
         usable = max(0, 2 ** max(0, 32 - private_prefix) - RESERVED_PER_SUBNET)
         needed = 2 ** (32 - SMALLEST_PRIVATE_PREFIX) - RESERVED_PER_SUBNET
         raise ValueError(
-            f"network {block} is too small: a zone's private subnet would have {usable} usable addresses and needs {needed}, "
-            f"since every pod takes one; use at least {block.network_address}/{SMALLEST_PREFIX}, better a /{LARGEST_PREFIX}"
+            f"network {block} is too small: a zone's private subnet would have {usable} usable addresses "
+            f"and needs {needed}, since every pod takes one; use at least {block.supernet(new_prefix=SMALLEST_PREFIX)}, "
+            f"better a /{LARGEST_PREFIX}"
         )
 
 
 def _check_zones(zones: Sequence[str]) -> None:
     if not FEWEST_ZONES <= len(zones) <= MOST_ZONES:
         raise ValueError(
-            f"{len(zones)} availability zones ({', '.join(zones) or 'none'}): a network spans {FEWEST_ZONES} or {MOST_ZONES}, "
-            "since the cluster and the database refuse a single one"
+            f"{len(zones)} availability zones ({', '.join(zones) or 'none'}): "
+            f"a network spans {FEWEST_ZONES} or {MOST_ZONES}, since the cluster and the database refuse a single one"
         )
     if len(set(zones)) != len(zones):
         raise ValueError(f"an availability zone is named twice: {', '.join(zones)}")

@@ -1,4 +1,4 @@
-"""Where a component's resources live: the account, the region and the partition. Facts from settings, never looked up."""
+"""Where a component's resources live: account, region, partition. Facts from settings, never looked up."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Who may do what below a prefix of a data bucket: the grants that a bucket hands out.
 
-A grant is a list of policy statements. Whoever owns the role puts them into its policy (`iam_policies.identity_policy`), so that
-one policy shows everything the role may do. They name the bucket, the prefix and the key; there is no grant on a whole bucket.
+A grant is a list of policy statements. Whoever owns the role puts them into its policy (`identity_policy`), so that one
+policy shows everything the role may do. They name bucket, prefix and key; there is no grant on a whole bucket.
 """
 
 import re
@@ -22,7 +22,7 @@ DELETE_OBJECTS = ("s3:DeleteObject",)
 
 @dataclass(frozen=True, kw_only=True)
 class BucketAccess:
-    """Grants on one data bucket. Built from plain values, so that the platform stack can have it from the base stack's outputs."""
+    """Grants on one data bucket. Plain values, so the platform stack can build it from the base stack's outputs."""
 
     bucket_arn: str
     """ARN of the bucket; it follows from the settings."""
@@ -65,7 +65,7 @@ def check_prefix(prefix: str) -> str:
     """The prefix itself. Raises ValueError unless it is one or more folder names, each followed by a slash."""
     if not PREFIX.fullmatch(prefix):
         raise ValueError(
-            f"prefix {prefix!r} cannot be granted: name one or more folders, each followed by a slash, for example 'raw/flights/'; "
-            "wildcards would reach further than they say"
+            f"prefix {prefix!r} cannot be granted: name one or more folders, each followed by a slash, "
+            "for example 'raw/flights/'; wildcards would reach further than they say"
         )
     return prefix

@@ -44,7 +44,7 @@ def configured_by_own_account_only(bucket_arn: str, location: AwsLocation) -> St
 
 
 def encrypted_with(bucket_arn: str, key_arn: Input[str]) -> list[Statement]:
-    """Objects are encrypted with this key. A request that says nothing about encryption is fine: the bucket's default applies."""
+    """Objects are encrypted with this key. A request that says nothing is fine: the bucket's default applies."""
 
     def deny(sid: str, operator: str, key: str, value: Input[str]) -> Statement:
         return Statement(

@@ -51,7 +51,7 @@ class DataBucketArgs:
 class DataBucket(pulumi.ComponentResource):
     """Creates, always:
 
-    - the bucket, which is never emptied by a destroy, and a rotating KMS key that is usable through S3 alone (**1 $ a month**);
+    - the bucket, never emptied by a destroy, and a rotating KMS key that works through S3 alone (**1 $ a month**);
     - versioning, default encryption with that key, the public access block, owner-enforced objects;
     - a policy: TLS only, configured by its own account only, objects encrypted with that key only;
     - access logs to the log bucket, a lifecycle for old versions and abandoned uploads, events to EventBridge.
@@ -142,7 +142,7 @@ class DataBucket(pulumi.ComponentResource):
     def _create_logging(self, bucket: aws.s3.Bucket) -> None:
         if not self._args.access_logs.accepts(self._args.bucket_name):
             raise ValueError(
-                f"the log bucket does not accept access logs of {self._args.bucket_name}: add the name to its source_buckets"
+                f"the log bucket does not accept logs of {self._args.bucket_name}: add the name to its source_buckets"
             )
         aws.s3.BucketLogging(
             f"{self._name}-logging",

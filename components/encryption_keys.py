@@ -61,7 +61,7 @@ def administered_by_account(location: AwsLocation) -> Statement:
 
 
 def used_through_service_only(location: AwsLocation, service: str) -> Statement:
-    """Data is encrypted and decrypted through `service` (for example `s3`) in this region, never by a call to KMS itself."""
+    """Data is encrypted and decrypted through `service` (`s3`, say) in this region, never by a call to KMS itself."""
     return Statement(
         sid="OnlyThroughService",
         effect=Effect.DENY,
@@ -81,7 +81,7 @@ def used_by_log_group(location: AwsLocation, log_group_name: str) -> Statement:
         resources=["*"],
         principals={"Service": [f"logs.{location.region}.{location.dns_suffix}"]},
         conditions={
-            "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": location.arn("logs", f"log-group:{log_group_name}")},
-            "StringEquals": {"aws:SourceAccount": location.account_id},
+            # The ARN holds the account, so no other account's log group can use the key either.
+            "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": location.arn("logs", f"log-group:{log_group_name}")}
         },
     )

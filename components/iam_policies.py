@@ -1,6 +1,6 @@
 """Policy documents as typed statements, rendered to one canonical text and checked while they are built.
 
-The text is what AWS itself stores: sorted keys, sorted actions, single values without a list. So a policy reads back unchanged.
+Sorted keys, sorted actions, single values without a list, as AWS itself stores them: a policy reads back unchanged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,9 @@ from components.aws_location import AwsLocation
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 """Operator to key to value or values, as in IAM: `{"StringEquals": {"aws:SourceAccount": "123456789012"}}`."""
 
-ANYONE: Mapping[str, Sequence[Input[str]]] = {"AWS": ("*",)}
+Principals = Mapping[str, Sequence[Input[str]]]
+
+ANYONE: Principals = {"AWS": ("*",)}
 
 # Services whose data a policy must name: an Allow on all keys or all buckets is refused.
 NAMED_RESOURCES_ONLY = ("kms:", "s3:")
@@ -42,10 +44,10 @@ class Statement:
     resources: Sequence[Input[str]] = ()
     """ARNs. Empty only in a trust policy."""
 
-    principals: Mapping[str, Sequence[Input[str]]] = field(default_factory=dict)
+    principals: Principals = field(default_factory=dict[str, Sequence[Input[str]]])
     """Principals by kind (`AWS`, `Service`, `Federated`). Empty in a policy that is attached to a role."""
 
-    conditions: Conditions = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=dict[str, Mapping[str, Input[str] | Sequence[Input[str]]]])
     """All must hold. Default: none."""
 
     def document(self) -> dict[str, Any]:
@@ -57,9 +59,7 @@ class Statement:
             "Resource": _one_or_many(self.resources),
             "Principal": {kind: _one_or_many(names) for kind, names in self.principals.items()},
             "Condition": {
-                operator: {
-                    key: _one_or_many([value] if isinstance(value, str) else value) for key, value in keys.items()
-                }
+                operator: {key: _one_or_many(value) for key, value in keys.items()}
                 for operator, keys in self.conditions.items()
             },
         }
@@ -67,7 +67,7 @@ class Statement:
 
 
 def identity_policy(statements: Sequence[Statement]) -> Output[str]:
-    """A policy for a role. Raises ValueError on `*:*`, `service:*`, keys or buckets that are not named, and open PassRole."""
+    """A policy for a role. Raises ValueError on `*:*`, `service:*`, keys or buckets not named, and open PassRole."""
     for statement in statements:
         _check_identity(statement)
     return render(statements)
@@ -150,8 +150,8 @@ def _condition_keys(statement: Statement) -> set[str]:
     return {key for keys in statement.conditions.values() for key in keys}
 
 
-def _one_or_many(values: Any) -> Any:
-    # An Output stands for one value.
-    if not isinstance(values, Sequence) or isinstance(values, str):
+def _one_or_many(values: Input[str] | Sequence[Input[str]]) -> Input[str] | list[Input[str]]:
+    # A text and an output stand for one value.
+    if isinstance(values, str) or not isinstance(values, Sequence):
         return values
     return values[0] if len(values) == 1 else list(values)

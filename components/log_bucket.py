@@ -28,7 +28,7 @@ class LogBucketArgs:
     """Account and region of the bucket. S3 delivers logs within a region only."""
 
     bucket_name: str
-    """Physical name, 3 to 63 characters, unique in the world: `<prefix>-<environment>-access-logs-<account>-<region>`."""
+    """Physical name, at most 63 characters, unique: `<prefix>-<environment>-access-logs-<account>-<region>`."""
 
     source_buckets: Sequence[str]
     """Names of the buckets whose access logs may arrive here, at least one."""
@@ -44,9 +44,11 @@ class LogBucketArgs:
 
 
 class LogBucket(pulumi.ComponentResource):
-    """Creates, always: a bucket, encrypted with S3's own keys (log delivery accepts no other default); versioning;
-    the public access block; owner-enforced objects; a lifecycle; and the policy: TLS only, configured by its own account only,
-    open to S3's log delivery for the named source buckets.
+    """Creates, always:
+
+    - a bucket, encrypted with S3's own keys (log delivery accepts no other default), never emptied by a destroy;
+    - versioning, the public access block, owner-enforced objects, a lifecycle;
+    - the policy: TLS only, configured by its own account only, open to S3's log delivery for the source buckets.
 
     Its own accesses are not logged: that would write about itself without end.
     """

@@ -28,9 +28,9 @@ LOAD_BALANCER_TAG = {Tier.PUBLIC: "kubernetes.io/role/elb", Tier.PRIVATE: "kuber
 
 class NatMode(StrEnum):
     SINGLE = "single"
-    """One NAT gateway for all zones: about 33 $ a month and the traffic; its zone's failure cuts all zones off."""
+    """One NAT gateway for all zones: about 33 $ a month and the traffic; with its zone all lose their way out."""
     PER_ZONE = "per_zone"
-    """One NAT gateway a zone: two or three times the price; zones fail alone, and no traffic crosses zones to get out."""
+    """One NAT gateway a zone: two or three times the price; zones fail alone, no traffic crosses zones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class NetworkArgs:
     """Days that flow logs are kept; one of those that CloudWatch Logs knows. Default: a year."""
 
     outside_buckets: Sequence[str] = ()
-    """Names of other accounts' buckets that may be read through the S3 endpoint, for example open data. Default: none."""
+    """Names of other accounts' buckets that may be read through the S3 endpoint: open data, say. Default: none."""
 
     permissions_boundary: Input[str] | None = None
     """ARN of the policy that bounds the flow logs' role. Default: unbounded."""
@@ -69,7 +69,7 @@ class Network(pulumi.ComponentResource):
     - the VPC; a public and a private subnet in each zone, none of which gives instances public addresses;
     - an internet gateway, one route table for all public subnets and one for each private subnet;
     - NAT gateways with their addresses: one, or one a zone (**about 33 $ a month each, and 0.045 $ per GB**);
-    - a gateway endpoint for S3 (free), open to this account's principals and buckets, ECR's layers and `outside_buckets`;
+    - a gateway endpoint for S3 (free), open to this account's buckets, ECR's layers and `outside_buckets`;
     - flow logs of all traffic, in a log group with a retention and a key of its own, and the role that writes them;
     - the default security group without a rule.
     """
@@ -190,7 +190,7 @@ class Network(pulumi.ComponentResource):
     def _create_private_routes(
         self, vpc: aws.ec2.Vpc, subnets: Mapping[str, aws.ec2.Subnet], nat_gateways: Mapping[str, aws.ec2.NatGateway]
     ) -> list[aws.ec2.RouteTable]:
-        """A table for each zone even with a single NAT gateway, so that changing the mode changes a route and no table."""
+        """A table for each zone even with a single NAT gateway: changing the mode then changes a route and no table."""
         shared = next(iter(nat_gateways.values()))
         tables: list[aws.ec2.RouteTable] = []
         for zone, subnet in subnets.items():
@@ -282,7 +282,7 @@ class Network(pulumi.ComponentResource):
 
 
 def s3_endpoint_policy(location: AwsLocation, outside_buckets: Sequence[str] = ()) -> Output[str]:
-    """Nothing leaves through the endpoint to a bucket of another account, and nobody else's credentials work through it.
+    """Nothing leaves through the endpoint to another account's bucket, and nobody else's credentials work through it.
 
     Reading is allowed from ECR's bucket of image layers
     (https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html) and from `outside_buckets`.
@@ -302,7 +302,7 @@ def s3_endpoint_policy(location: AwsLocation, outside_buckets: Sequence[str] = (
                 },
             ),
             Statement(
-                # Image layers come by presigned address, from a principal that is not ours: only the place is known.
+                # Image layers come by presigned address, from a principal that is not ours.
                 sid="ReadOutside",
                 actions=["s3:GetObject", "s3:ListBucket"],
                 resources=[arn for name in readable for arn in _bucket_and_objects(location, name)],

@@ -16,7 +16,7 @@ REASON = re.compile(r"[A-Za-z0-9 +\-=._:/@]{1,200}")
 
 class RetentionMode(StrEnum):
     PROTECTED = "protected"
-    """Pulumi refuses to delete or replace it; taken out of the program after `unprotect`, it still stays in the account."""
+    """Pulumi refuses to delete or replace it; unprotected and out of the program, it still stays in the account."""
     RETAINED = "retained"
     """A destroy ends, the thing stays in the account and can be imported again."""
     DISPOSABLE = "disposable"
@@ -25,7 +25,7 @@ class RetentionMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How long data outlives its stack. Everything but `PROTECTED` carries a reason, which becomes a tag that reviews see."""
+    """How long data outlives its stack. All but `PROTECTED` carry a reason, which becomes a tag that reviews see."""
 
     mode: RetentionMode = RetentionMode.PROTECTED
     """Default: protected."""

@@ -1,4 +1,4 @@
-"""Tags that a component adds to its children. Owner, environment and cost centre come from the provider's default tags."""
+"""Tags that a component adds to its children. Owner, environment and cost centre are the provider's default tags."""
 
 
 def child_tags(component: str, child: str) -> dict[str, str]:

@@ -87,10 +87,11 @@ def _value(name: str, values: Values, path: str) -> str | None:
     if name in values:
         return values[name]
     if name == "contract.service_account":
-        raise InvalidInput(f"{path}: the contract names no service account for this pipeline, so @{{{name}}} has no value.")
+        raise InvalidInput(
+            f"{path}: the contract names no service account for this pipeline, so @{{{name}}} has no value."
+        )
     known = ", ".join(sorted(values))
     raise InvalidInput(
         f"{path}: unknown token @{{{name}}}. The contract has: {known}. "
         "Compile the pipeline with this version: `stackyard pipelines compile`."
     )
-

@@ -28,7 +28,7 @@ _IMAGE = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}")
 
 def _bucket(value: str) -> str:
     if not _BUCKET.fullmatch(value):
-        raise ValueError(f"{value!r} is not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-', for example acme-dev-artifacts")
+        raise ValueError(f"{value!r} is not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-', for example acme-dev-data")
     return value
 
 
@@ -96,7 +96,9 @@ class Contract(BaseModel):
         try:
             return parse(json.loads(text))
         except json.JSONDecodeError as error:
-            raise InvalidInput(f"The contract is not JSON ({error}). `stackyard pipelines` writes it from the stack.") from None
+            raise InvalidInput(
+                f"The contract is not JSON ({error}). The stack writes it, so deploy the stack."
+            ) from None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Contract":

@@ -143,10 +143,14 @@ def declarations() -> dict[str, PipelineDeclaration]:
     found = {path.parent.name: _declaration(path.parent.name) for path in sorted(PIPELINES.glob("*/declaration.py"))}
     for name, declaration in found.items():
         if declaration.name != name:
-            raise InvalidInput(f"pipelines/{name}/declaration.py declares {declaration.name!r}: folder and name must agree.")
+            raise InvalidInput(
+                f"pipelines/{name}/declaration.py declares {declaration.name!r}: folder and name must agree."
+            )
         for other in declaration.may_start:
             if other not in found:
-                raise InvalidInput(f"Pipeline {name} may start {other!r}, which is not there. There are: {', '.join(found)}.")
+                raise InvalidInput(
+                    f"Pipeline {name} may start {other!r}, which is not there. There are: {', '.join(found)}."
+                )
     return found
 
 

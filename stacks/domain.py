@@ -110,9 +110,7 @@ def _account_id(value: str) -> str:
             "must be 12 digits in quotes", "the provider refuses every other account than this one", "111122223333"
         )
     if len(set(value)) == 1:
-        raise refuse(
-            "must be a real account's id", f"{value} stands for an id that was not filled in", "111122223333"
-        )
+        raise refuse("must be a real account's id", f"{value} stands for an id that was not filled in", "111122223333")
     return value
 
 
@@ -139,7 +137,9 @@ def tag_problem(text: str, length: int, *, example: str, what: str) -> Exception
         return refuse(f"must not be empty as {what}", "an empty tag groups nothing in a cost report", example)
     if len(text) > length:
         return refuse(f"must have at most {length} characters as {what}", "AWS refuses longer ones", example)
-    wrong = next((c for c in text if not (c in TAG_PUNCTUATION or unicodedata.category(c)[0] in "LN" or c == " ")), None)
+    wrong = next(
+        (c for c in text if not (c in TAG_PUNCTUATION or unicodedata.category(c)[0] in "LN" or c == " ")), None
+    )
     if wrong is not None:
         name = unicodedata.name(wrong, f"U+{ord(wrong):04X}").lower()
         return refuse(f"must consist of {TAG_RULE} as {what}", f"AWS refuses {name}", example)
@@ -160,9 +160,7 @@ def _tag_key(value: str) -> str:
     return value
 
 
-REGION_PATTERN = (
-    r"(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
-)
+REGION_PATTERN = r"(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
 
 Name = Annotated[str, *matching(
     r"[a-z](?:-?[a-z0-9]){0,29}",
@@ -255,9 +253,7 @@ StackName = Annotated[str, *matching(
     "its GitHub environment is called the same, without wildcards",
     "prod-base",
 )]  # fmt: skip
-KubernetesVersion = Annotated[
-    str, *_Rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})
-]
+KubernetesVersion = Annotated[str, *_Rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})]
 LogRetentionDays = Annotated[int, *_Rule(_log_retention, {"type": "integer", "enum": list(LOG_RETENTION_DAYS)})]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, *_Rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]

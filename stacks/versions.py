@@ -63,15 +63,10 @@ class KubernetesVersion:
     addons: Mapping[str, Addon]
 
 
-# https://endoflife.date/amazon-eks, read 2026-11-24; a third party's copy of AWS's calendar (14 months, then 12 more):
-# https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html is the authority.
-CALENDAR_READ_ON = date(2026, 11, 24)
+# AWS's calendar: 14 months of standard support, then 12 of extended.
+# Authority: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html; dates up to 1.35 from a copy of
+# February 2026 of https://endoflife.date/amazon-eks, 1.36 from another third party in November 2026.
 SUPPORT: Mapping[str, Support] = {
-    "1.23": Support(standard_ends=date(2023, 10, 11), extended_ends=date(2024, 10, 11)),
-    "1.24": Support(standard_ends=date(2024, 1, 31), extended_ends=date(2025, 1, 31)),
-    "1.25": Support(standard_ends=date(2024, 5, 1), extended_ends=date(2025, 5, 1)),
-    "1.26": Support(standard_ends=date(2024, 6, 11), extended_ends=date(2025, 6, 11)),
-    "1.27": Support(standard_ends=date(2024, 7, 24), extended_ends=date(2025, 7, 24)),
     "1.28": Support(standard_ends=date(2024, 11, 26), extended_ends=date(2025, 11, 26)),
     "1.29": Support(standard_ends=date(2025, 3, 23), extended_ends=date(2026, 3, 23)),
     "1.30": Support(standard_ends=date(2025, 7, 23), extended_ends=date(2026, 7, 23)),
@@ -82,8 +77,9 @@ SUPPORT: Mapping[str, Support] = {
     "1.35": Support(standard_ends=date(2027, 3, 27), extended_ends=date(2028, 3, 27)),
     "1.36": Support(standard_ends=date(2027, 8, 2), extended_ends=date(2028, 8, 2)),
 }
-# Versions that AWS ran no more on CALENDAR_READ_ON: fixed here, so that settings do not depend on the day.
-RETIRED = frozenset(minor for minor, support in SUPPORT.items() if support.extended_ends <= CALENDAR_READ_ON)
+# The day of this table: what AWS runs is fixed by it, so that settings do not depend on the day they are read.
+AS_OF = date(2026, 11, 24)
+RETIRED = frozenset(minor for minor, support in SUPPORT.items() if support.extended_ends <= AS_OF)
 
 _AL2023 = "awslabs/amazon-eks-ami, release v20260724 and its changelog"
 _PUBLIC = "version strings in public Terraform files for this minor; GetAddonVersion is the authority"
@@ -214,20 +210,22 @@ CHARTS: Mapping[str, Chart] = {
 
 def next_allowed(version: str) -> tuple[str, str]:
     """Why a Kubernetes version has no row here, and the version to use instead."""
-    allowed = sorted(KUBERNETES_VERSIONS, key=_minor)
-    wanted = _minor(version)
-    following = next((minor for minor in allowed if wanted is not None and _minor(minor) > wanted), allowed[-1])
-    if version in RETIRED:
-        ended = SUPPORT[version].extended_ends
-        reason = f"AWS no longer runs {version} (extended support ended on {ended}); the next allowed version is {following}"
-        return reason, following
+    wanted, allowed = _minor(version), sorted(KUBERNETES_VERSIONS, key=_minor)
+    following = next((minor for minor in allowed if _minor(minor) > wanted), allowed[-1])
+    if version in RETIRED or _NO_VERSION < wanted < min(map(_minor, SUPPORT)):
+        ended = f" (extended support ended on {SUPPORT[version].extended_ends})" if version in SUPPORT else ""
+        return f"AWS no longer runs {version}{ended}, and the next allowed version is {following}", following
     if version in SUPPORT:
-        return f"stacks/versions.py pins no add-ons and node image for {version}", following
-    if wanted is not None and wanted < _minor(allowed[0]):
-        return f"AWS no longer runs {version}; the next allowed version is {following}", following
+        return (
+            f"add-ons and node image are pinned for these, and stacks/versions.py has no row for {version}",
+            following,
+        )
     return "EKS is not known to run any other, and add-ons and node image are pinned for each of these", following
 
 
-def _minor(version: str) -> tuple[int, int] | None:
+_NO_VERSION = (0, 0)
+
+
+def _minor(version: str) -> tuple[int, int]:
     major, _, minor = version.partition(".")
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else _NO_VERSION

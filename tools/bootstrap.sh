@@ -63,9 +63,9 @@ pip_uv() {
     pip_python=$1
     shift
     # PIP_USER: a configured user install and --target exclude each other.
-    PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$pip_python" -m pip install --quiet --no-deps --only-binary :all: \
-        --require-hashes -r requirements/uv.txt "$@" ||
-        fail "pip could not install uv (its own message is above): check the network and the index that pip uses, then try again."
+    PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$pip_python" -m pip install --quiet \
+        --no-deps --only-binary :all: --require-hashes -r requirements/uv.txt "$@" ||
+        fail "pip could not install uv (its own message is above): check the network and pip's index, then try again."
 }
 
 make_venv() {

@@ -1,7 +1,7 @@
 """Runs in a process of its own: lets Metaflow translate the flow of the current folder to Argo, offline.
 
-Called as `python child.py OUT PACKAGE_URL TOKEN NAME` with Metaflow's configuration in the environment (see compiler.py).
-Writes OUT/template.json, OUT/package.tgz. Imports nothing of the project: the flow's own copy of it is on the path.
+Called as `python child.py OUT PACKAGE_URL TOKEN NAME` with Metaflow's configuration in the environment (compiler.py).
+Writes OUT/template.json and OUT/package.tgz. Imports nothing of the project: the flow's own copy of it is on the path.
 """
 
 import os
@@ -52,7 +52,8 @@ def _stand_in_for_kubernetes() -> None:
 
     With the real SDK the result would be the same and hang on its version; it is ten packages that no pod needs.
     """
-    client, config, kubernetes = ModuleType("kubernetes.client"), ModuleType("kubernetes.config"), ModuleType("kubernetes")
+    client, config = ModuleType("kubernetes.client"), ModuleType("kubernetes.config")
+    kubernetes = ModuleType("kubernetes")
     for name in ("Container", "ContainerPort", "EnvVar", "EnvVarSource", "EnvFromSource", "ObjectFieldSelector"):
         setattr(client, f"V1{name}", _Model)
     for name in ("ResourceRequirements", "SecretEnvSource", "SecurityContext", "VolumeMount"):
@@ -65,8 +66,8 @@ def _capture_package(out: Path, url: str) -> None:
     """The code package goes to a file instead of the bucket; the stack uploads it."""
     from metaflow.datastore.flow_datastore import FlowDataStore
 
-    def keep(_: Any, blobs: Any, len_hint: int = 0) -> list[tuple[str, str]]:
-        (blob,) = blobs
+    def keep(self: Any, data_iter: Any, len_hint: int = 0) -> list[tuple[str, str]]:
+        (blob,) = data_iter
         (out / "package.tgz").write_bytes(blob)
         return [(url, url.rsplit("/", 1)[-1].removesuffix(".tgz"))]
 

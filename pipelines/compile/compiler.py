@@ -7,63 +7,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines import declaration as declared
 from pipelines.compile import archive, shape, sources
+from pipelines.compile.compiled import CRON, ROOT, SUMMARY, TEMPLATE, CompiledPipeline, Package
 from pipelines.declaration import PipelineDeclaration
+from pipelines.schedule import cron_workflow
 from pipelines.tokens import token
-from stackyard.errors import InvalidInput, UserError
+from stackyard.errors import UserError
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = Path(".stackyard") / "packages"
-"""Code packages, relative to the project's root. Not committed."""
-TEMPLATE, CRON, SUMMARY = "WorkflowTemplate.json", "CronWorkflow.json", "pipeline.json"
 COMPILE_SECONDS = 120
 
 _CHILD = Path(__file__).with_name("child.py")
 _HASH = "@{package.sha256}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """The code of a pipeline as one gzipped tar, named by its content."""
-
-    sha256: str
-    """Of the file."""
-    key: str
-    """In the artifacts bucket."""
-
-    @property
-    def path(self) -> Path:
-        """Relative to the project's root; there after `stackyard pipelines compile`."""
-        return PACKAGES / f"{self.sha256}.tgz"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompiledPipeline:
-    """The compiled form of a pipeline, tokens unbound."""
-
-    name: str
-    declaration_digest: str
-    package: Package
-    template: Mapping[str, Any]
-    """The WorkflowTemplate."""
-    cron: Mapping[str, Any] | None
-    """The CronWorkflow of a pipeline with a schedule."""
-
-    def files(self) -> dict[str, str]:
-        """What is committed: file name to text."""
-        summary = {
-            "version": 1,
-            "name": self.name,
-            "declaration": self.declaration_digest,
-            "package": {"sha256": self.package.sha256, "key": self.package.key},
-        }
-        documents = {SUMMARY: summary, TEMPLATE: self.template} | ({CRON: self.cron} if self.cron else {})
-        return {name: json.dumps(document, indent=1, sort_keys=True) + "\n" for name, document in documents.items()}
 
 
 def compile_pipeline(
@@ -93,42 +50,11 @@ def compile_pipeline(
         declaration_digest=declaration.digest(),
         package=Package(sha256=sha256, key=f"{declaration.packages_prefix}{sha256}.tgz"),
         template=template,
-        cron=shape.cron_workflow(declaration),
+        cron=cron_workflow(declaration),
     )
     _write(compiled, out_dir or root / "pipelines" / name / "compiled")
     _write_package(root / compiled.package.path, content)
     return compiled
-
-
-def read_compiled(name: str, *, root: Path = ROOT) -> CompiledPipeline:
-    """The committed form. Needs no framework and no code package. Raises InvalidInput when there is none."""
-    folder = root / "pipelines" / name / "compiled"
-    if not (folder / SUMMARY).is_file():
-        raise InvalidInput(f"Pipeline {name} was never compiled: run `stackyard pipelines compile {name}` and commit {folder.name}/.")
-    summary = json.loads((folder / SUMMARY).read_text())
-    return CompiledPipeline(
-        name=name,
-        declaration_digest=summary["declaration"],
-        package=Package(**summary["package"]),
-        template=json.loads((folder / TEMPLATE).read_text()),
-        cron=json.loads((folder / CRON).read_text()) if (folder / CRON).is_file() else None,
-    )
-
-
-def require_package(compiled: CompiledPipeline, *, root: Path = ROOT) -> Path:
-    """The code package's file, for an `up` that uploads it. Raises UserError when it is missing or another one."""
-    path = root / compiled.package.path
-    command = f"`stackyard pipelines compile {compiled.name}`"
-    if not path.is_file():
-        raise UserError(f"The code package of pipeline {compiled.name} is not on this machine ({compiled.package.path}). Run {command}.")
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != compiled.package.sha256:
-        raise UserError(
-            f"{compiled.package.path} has the hash {found[:12]}…, not the one that was committed and reviewed. "
-            f"Delete it and run {command}; if the hash differs again, commit what it wrote."
-        )
-    return path
 
 
 def stale(name: str, *, root: Path = ROOT) -> list[str]:

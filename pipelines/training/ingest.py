@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines import manifest, storage
 from pipelines.manifest import FileEntry, Manifest
 from pipelines.training.data import PACKAGE, read_source
 from pipelines.training.failures import DataRejected, Failure
+from pipelines.training.frames import Frame
 from pipelines.training.months import month_range, parse_month
 from stackyard.errors import InvalidInput
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DATASET = "flights"
 PARTITION_COLUMNS = ("year", "month")
@@ -66,21 +64,21 @@ def ingest(bucket_uri: str, first: str, last: str, *, source: str = PACKAGE) -> 
     )
 
 
-def read_months(dataset: Dataset) -> Iterator[tuple[str, pd.DataFrame]]:
+def read_months(dataset: Dataset) -> Iterator[tuple[str, Frame]]:
     """Each month with its rows, verified against the manifest. Raises ManifestMismatch when a file was changed."""
     described = manifest.load(dataset.manifest_uri, dataset.manifest_sha256)
     for entry, content in manifest.read_files(described, dataset.manifest_uri):
         yield entry.month, from_parquet(content)
 
 
-def read_frame(dataset: Dataset) -> pd.DataFrame:
+def read_frame(dataset: Dataset) -> Frame:
     """All months of the data set below each other, rows in the order of ingestion."""
     import pandas as pd
 
     return pd.concat([frame for _, frame in read_months(dataset)], ignore_index=True)
 
 
-def to_parquet(frame: pd.DataFrame) -> bytes:
+def to_parquet(frame: Frame) -> bytes:
     """Parquet bytes that depend on the rows alone: fixed writer options, no pandas metadata (it names versions)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -100,19 +98,19 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
     return sink.getvalue()
 
 
-def from_parquet(content: bytes) -> pd.DataFrame:
+def from_parquet(content: bytes) -> Frame:
     """The rows that `to_parquet` wrote."""
     import pyarrow.parquet as pq
 
     return pq.read_table(io.BytesIO(content)).to_pandas()
 
 
-def _rows_of(flights: pd.DataFrame, month: str) -> pd.DataFrame:
+def _rows_of(flights: Frame, month: str) -> Frame:
     year, number = parse_month(month)
     return flights[(flights["year"] == year) & (flights["month"] == number)].reset_index(drop=True)
 
 
-def _refuse_unknown_months(flights: pd.DataFrame) -> None:
+def _refuse_unknown_months(flights: Frame) -> None:
     """Without year and month a row belongs to no file, and would be lost silently."""
     missing = [name for name in PARTITION_COLUMNS if name not in flights.columns]
     failures = [Failure(month="all", column=name, check="column present", failing=1) for name in missing]
@@ -120,24 +118,18 @@ def _refuse_unknown_months(flights: pd.DataFrame) -> None:
         stray = flights[~flights["month"].isin(range(1, 13))]
         if len(stray):
             values = ", ".join(str(value) for value in stray["month"].drop_duplicates().head(3))
-            failures.append(
-                Failure(month="all", column="month", check="1 to 12", failing=len(stray), examples=values)
-            )
+            failures.append(Failure(month="all", column="month", check="1 to 12", failing=len(stray), examples=values))
         if flights.empty:
             failures.append(Failure(month="all", column="(rows)", check="at least one flight", failing=0))
     if failures:
         raise DataRejected(failures, "ingestion")
 
 
-def _refuse_outside(months: tuple[str, ...], flights: pd.DataFrame) -> None:
+def _refuse_outside(months: tuple[str, ...], flights: Frame) -> None:
     first, last = f"{int(flights['year'].min()):04d}-01", f"{int(flights['year'].max()):04d}-12"
     outside = [month for month in months if not first <= month <= last]
     if outside:
         raise InvalidInput(
-            f"{', '.join(outside[:3])}{' and more' if len(outside) > 3 else ''}: the source has flights from {first} to "
-            f"{last} only. Give a range inside it, for example {first} to {_third(first)}."
+            f"{', '.join(outside[:3])}{' and more' if len(outside) > 3 else ''}: the source has flights from {first} "
+            f"to {last} only. Give a range inside it, for example {first} to {first[:4]}-03."
         )
-
-
-def _third(first: str) -> str:
-    return f"{first[:4]}-03"

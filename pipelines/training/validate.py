@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.training.failures import DataRejected, Failure, table
+from pipelines.training.frames import Frame, Series
 from pipelines.training.ingest import Dataset, read_months
 from pipelines.training.months import days_in, parse_month
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pandera.pandas as pa
 
 CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
@@ -25,7 +25,7 @@ EXAMPLES = 3
 NO_NULLS = "no nulls"
 SOME_NULLS = " null"
 
-FrameRule = Callable[["pd.DataFrame"], tuple[int, str]]
+FrameRule = Callable[[Frame], tuple[int, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,23 +138,27 @@ def month_schema(month: str, limits: ValidationLimits) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, checks=whole)
 
 
-def check_month(month: str, frame: pd.DataFrame, limits: ValidationLimits) -> Iterator[Failure]:
+def check_month(month: str, frame: Frame, limits: ValidationLimits) -> list[Failure]:
     """What one month breaks: the month as a whole first, then its columns in the order of the schema."""
     import pandera.pandas as pa
 
     if frame.empty:
         # Every other rule would fail too, and say less.
-        yield Failure(month=month, column="(rows)", check="the month is not empty", failing=1, examples="0 rows")
-        return
+        return [Failure(month=month, column="(rows)", check="the month is not empty", failing=1, examples="0 rows")]
     schema = month_schema(month, limits)
     try:
         schema.validate(_numbers_as_floats(frame), lazy=True)
     except pa.errors.SchemaErrors as error:
-        for text, rule in _frame_rules(month, limits):
-            failing, examples = rule(frame)
-            if failing:
-                yield Failure(month=month, column="(rows)", check=text, failing=failing, examples=examples)
-        yield from _failures(month, frame, schema, error.failure_cases)
+        measured = [(text, *rule(frame)) for text, rule in _frame_rules(month, limits)]
+        found = [
+            Failure(month=month, column="(rows)", check=text, failing=failing, examples=examples)
+            for text, failing, examples in measured
+            if failing
+        ]
+        found += _failures(month, frame, schema, error.failure_cases)
+        # Pandera refused, so an empty table would be a pass by mistake.
+        return found or [Failure(month=month, column="(rows)", check="schema", failing=1, examples=str(error)[:200])]
+    return []
 
 
 def _number_checks(rule: NumberRule) -> list[pa.Check]:
@@ -190,14 +194,14 @@ def _frame_rules(month: str, limits: ValidationLimits) -> Iterator[tuple[str, Fr
     yield "one row per scheduled flight", _repeated_flights
 
 
-def _missing_days(month: str, frame: pd.DataFrame) -> tuple[int, str]:
+def _missing_days(month: str, frame: Frame) -> tuple[int, str]:
     if "day" not in frame.columns:  # reported as a missing column
         return 0, ""
     missing = sorted(set(range(1, days_in(month) + 1)) - set(frame["day"].dropna()))
     return len(missing), ", ".join(f"{month}-{day:02d}" for day in missing[:EXAMPLES])
 
 
-def _repeated_flights(frame: pd.DataFrame) -> tuple[int, str]:
+def _repeated_flights(frame: Frame) -> tuple[int, str]:
     if any(name not in frame.columns for name in FLIGHT_KEY):
         return 0, ""
     repeated = frame[frame.duplicated(FLIGHT_KEY)]
@@ -206,24 +210,25 @@ def _repeated_flights(frame: pd.DataFrame) -> tuple[int, str]:
 
 
 def _rule_count(schema: pa.DataFrameSchema) -> int:
-    return len(schema.checks) + sum(2 + len(column.checks) for column in schema.columns.values())  # presence, type
+    # Each column also has to be there and to have its type.
+    return len(schema.checks or ()) + sum(2 + len(column.checks or ()) for column in schema.columns.values())
 
 
-def _numbers_as_floats(frame: pd.DataFrame) -> pd.DataFrame:
+def _numbers_as_floats(frame: Frame) -> Frame:
     """A count with one null arrives as float: only the values matter, so all numbers are compared as floats."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    def comparable(values: pd.Series) -> bool:
+    def comparable(values: Series) -> bool:
         # A column of nothing but nulls has no type of its own.
         return (is_numeric_dtype(values) and not is_bool_dtype(values)) or bool(values.isna().all())
 
     return frame.astype({name: float for name in NUMBERS if name in frame.columns and comparable(frame[name])})
 
 
-def _failures(month: str, frame: pd.DataFrame, schema: pa.DataFrameSchema, cases: pd.DataFrame) -> Iterator[Failure]:
+def _failures(month: str, frame: Frame, schema: pa.DataFrameSchema, cases: Frame) -> Iterator[Failure]:
     """Pandera's failure cases, one row each, gathered per column and check."""
     wrong_type = set(cases.loc[cases["check"].str.startswith("dtype("), "column"])
-    whole = {check.error for check in schema.checks}
+    whole = {check.error for check in schema.checks or ()}
     for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False):
         if check == "column_in_dataframe":
             yield Failure(month=month, column=str(group["failure_case"].iloc[0]), check="column present", failing=1)
@@ -241,12 +246,13 @@ def _failures(month: str, frame: pd.DataFrame, schema: pa.DataFrameSchema, cases
             yield Failure(month=month, column=str(column), check=check, failing=len(group), examples=examples)
 
 
-def _type_failure(month: str, frame: pd.DataFrame, column: str) -> Failure:
+def _type_failure(month: str, frame: Frame, column: str) -> Failure:
     import pandas as pd
 
     values, wanted = frame[column], "text"
     if column in NUMBERS:
         wanted = "numbers"
-        values = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+        as_numbers: Series = pd.to_numeric(values, errors="coerce")
+        values = values[as_numbers.isna() & values.notna()]
     examples = ", ".join(str(value) for value in values.drop_duplicates().head(EXAMPLES))
     return Failure(month=month, column=column, check=f"holds {wanted}", failing=len(values), examples=examples)

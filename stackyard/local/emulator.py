@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from stackyard.errors import UserError
@@ -102,13 +102,16 @@ def default_port(places: Places) -> int:
     return FIRST_PORT + int(places.owner, 16) % PORTS
 
 
-def identity(endpoint: str) -> dict[str, Any] | None:
+def identity(endpoint: str, *, timeout_s: float = 10) -> dict[str, Any] | None:
     """Who answers at `endpoint`: `owner` and `pid` of one of our emulators, None for anything else."""
     try:
-        found = _ask(endpoint, "GET", IDENTITY_PATH)
+        found = _ask(endpoint, "GET", IDENTITY_PATH, timeout_s=timeout_s)
     except (OSError, ValueError, http.client.HTTPException):
         return None
-    return found if isinstance(found, dict) and found.get("product") == PRODUCT else None
+    if not isinstance(found, dict):
+        return None
+    document = cast(dict[str, Any], found)
+    return document if document.get("product") == PRODUCT else None
 
 
 def requests(endpoint: str) -> Requests:
@@ -152,7 +155,8 @@ def notes(endpoint: str) -> dict[str, str]:
 def _adopt(places: Places) -> Emulator | None:
     # The record was lost (somebody cleaned .stackyard) while the process went on.
     endpoint = _endpoint(default_port(places))
-    found = identity(endpoint)
+    # Short: a program that only accepts connections must not hold `up` back.
+    found = identity(endpoint, timeout_s=2)
     if found is None or found.get("owner") != places.owner:
         return None
     pid = int(found["pid"])
@@ -187,7 +191,11 @@ def _spawn(places: Places) -> Emulator:
     record = _wait_until_ready(places, process)
     # It outlives this process by design: say so, or Python warns about an abandoned child.
     process.returncode = 0
-    note = "" if record.port == port else f"Port {port} is taken by another program: the emulator listens on {record.port}."
+    note = (
+        ""
+        if record.port == port
+        else f"Port {port} is taken by another program: the emulator listens on {record.port}."
+    )
     return Emulator(_endpoint(record.port), record.pid, started=True, note=note)
 
 
@@ -282,10 +290,10 @@ def _endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _ask(endpoint: str, method: str, path: str) -> Any:
+def _ask(endpoint: str, method: str, path: str, *, timeout_s: float = 10) -> Any:
     # http.client, since it knows no proxies.
     parts = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         connection.request(method, path)
         return json.loads(connection.getresponse().read())
@@ -294,7 +302,7 @@ def _ask(endpoint: str, method: str, path: str) -> Any:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

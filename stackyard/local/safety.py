@@ -130,13 +130,11 @@ def session(region: str) -> "boto3.Session":
 def _session(region: str) -> "boto3.Session":
     import boto3
     import botocore.session
-    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+    import botocore.configprovider as botocore_config
 
     # Every variable keeps its default and loses its environment name and its name in the configuration file.
-    unnamed = {
-        name: (None, None, default, convert)
-        for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
-    }
+    variables: Any = botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES
+    unnamed: dict[str, Any] = {name: (None, None, default, convert) for name, (_, _, default, convert) in variables.items()}
     unnamed["config_file"] = unnamed["credentials_file"] = (None, None, os.devnull, None)
     bare = botocore.session.Session(session_vars=unnamed)
     return boto3.Session(DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY, region_name=region, botocore_session=bare)
@@ -166,7 +164,8 @@ def _client(service: str, endpoint: str, region: str) -> Any:
         response_checksum_validation="when_required",
         s3={"addressing_style": "path"},
     )
-    return session(region).client(service, endpoint_url=endpoint, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownMemberType]  # the name is data
+    untyped: Any = session(region)
+    return untyped.client(service, endpoint_url=endpoint, config=config)
 
 
 def assert_emulator(endpoint: str, account_id: str) -> None:

@@ -14,10 +14,13 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import moto.s3.models as s3_models
+from moto.core.serialize import TimestampSerializer
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -31,6 +34,7 @@ READ_VERBS = (
     # They answer with keys, tokens or cryptograms and leave nothing behind.
     "AssumeRole", "Decrypt", "Encrypt", "ReEncrypt", "GenerateDataKey", "GenerateRandom", "Sign", "Verify",
 )  # fmt: skip
+EXACT_DATE = "%Y-%m-%dT%H:%M:%S.%fZ"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -123,21 +127,37 @@ class RequestHandler(MotoRequestHandler):
             super().log_request(code, size)
 
 
-def ignore_conditional_denies() -> None:
-    """Makes moto pass over a Deny statement with a condition.
+def mend_policy_statements() -> None:
+    """Makes moto's judgement of policy statements usable for bucket policies.
 
-    moto knows one condition operator and lets every Deny apply whose condition it cannot judge, or judges false. A bucket whose
-    policy demands TLS would thereby be closed to everybody: the emulator speaks plain HTTP on loopback.
+    moto knows one condition operator, lets every Deny apply whose condition it cannot judge or judges false, and takes an Allow
+    that does not match for a Deny. A bucket whose policy demands TLS would be closed to everybody, as the emulator speaks plain
+    HTTP on loopback. So here a Deny with a condition never applies, and an Allow never denies.
     """
     judge = IAMPolicyStatement.is_action_permitted
 
-    def judge_unconditional(self: IAMPolicyStatement, *args: Any, **kwargs: Any) -> PermissionResult:
+    def judge_mended(self: IAMPolicyStatement, *args: Any, **kwargs: Any) -> PermissionResult:
         statement: dict[str, Any] = self._statement  # pyright: ignore[reportPrivateUsage]  # moto offers no other way in
-        if statement["Effect"] == "Deny" and statement.get("Condition"):
-            return PermissionResult.NEUTRAL
-        return judge(self, *args, **kwargs)
+        if statement["Effect"] == "Deny":
+            return PermissionResult.NEUTRAL if statement.get("Condition") else judge(self, *args, **kwargs)
+        result = judge(self, *args, **kwargs)
+        return PermissionResult.NEUTRAL if result == PermissionResult.DENIED else result
 
-    IAMPolicyStatement.is_action_permitted = judge_unconditional
+    IAMPolicyStatement.is_action_permitted = judge_mended
+
+
+def give_versions_exact_dates() -> None:
+    """Makes moto's S3 listings say when an object was written to the microsecond.
+
+    moto cuts to the second, and lists versions and delete markers apart: their order within a second would be lost.
+    """
+
+    def exact(value: datetime | None) -> str | None:
+        return value.strftime(EXACT_DATE) if value else None
+
+    # Cut twice: when the model tells its date, and when the answer is written.
+    s3_models.iso_8601_datetime_without_milliseconds_s3 = exact  # pyright: ignore[reportPrivateImportUsage]
+    TimestampSerializer.ISO8601_MICRO_ZEROED = EXACT_DATE  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def listen(port: int) -> socket.socket:
@@ -157,6 +177,10 @@ def listen(port: int) -> socket.socket:
     raise AssertionError("unreachable")
 
 
+def _leave(_signal: int, _frame: object) -> None:
+    sys.exit(0)
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stackyard.local.server")
     parser.add_argument("--port", type=int, required=True)
@@ -164,8 +188,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--record", type=Path, required=True)
     options = parser.parse_args(argv)
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    ignore_conditional_denies()
+    signal.signal(signal.SIGTERM, _leave)
+    mend_policy_statements()
+    give_versions_exact_dates()
     listener = listen(options.port)
     port = listener.getsockname()[1]
     # moto calls itself in a few places and looks the port up here.

@@ -5,6 +5,7 @@ import datetime
 import functools
 import importlib
 import json
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from stackyard.local.aws.errors import Problem, shown
 from stackyard.local.aws.expressions import Pending
 from stackyard.local.aws.rows import Row
 
+_INPUT = re.compile(r"=[a-z]\w*")
 PAIR_KEYS = (("Key", "Value"), ("TagKey", "TagValue"), ("Name", "Value"), ("key", "value"))
 
 
@@ -46,6 +48,21 @@ def place(operation: OperationModel, row: Row, inputs: Mapping[str, Any], taken:
         _assign(placed.params, path, converter.convert(leaf, value, name))
         placed.sources[".".join(path)] = name
     return placed
+
+
+def explicit(operation: OperationModel, params: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Members that a row gives by expressions, in the forms of the model (a map of tags becomes a list of pairs)."""
+    shape = operation.input_shape
+    assert shape is not None, f"{operation.name} takes no parameters"
+    converter = _Converter({}, problems)
+    unknown = [name for name in params if name not in shape.members]
+    assert not unknown, f"the row gives {operation.name} unknown members: {unknown}"
+    return {name: converter.convert(shape.members[name], value, name) for name, value in params.items()}
+
+
+def explicit_sources(given: Mapping[str, Any]) -> dict[str, str]:
+    """The inputs that a row's expressions read, by member, where it is exactly one."""
+    return {member: value[1:] for member, value in given.items() if isinstance(value, str) and _INPUT.fullmatch(value)}
 
 
 def _path_for(shape: Shape, row: Row, name: str) -> list[str] | None:
@@ -133,7 +150,9 @@ class _Converter:
             if entry is None:
                 continue
             if member is None or (leaf := _leaf(shape, member.split("."))) is None:
-                self._refuse(below, f"the API has no such member in {shape.name}, or the local provider does not know it")
+                self._refuse(
+                    below, f"the API has no such member in {shape.name}, or the local provider does not know it"
+                )
                 continue
             _assign(result, member.split("."), self.convert(leaf, entry, below))
         return result

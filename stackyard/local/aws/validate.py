@@ -15,7 +15,14 @@ from stackyard.local.aws.expressions import Pending
 
 SHOWN_CHOICES = 12
 # Unicode classes that Python's re lacks; \w and \d are a little wider or narrower, which is good enough to catch typing errors.
-UNICODE_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{M}": "", r"\p{IsLetter}": r"\w", r"\p{IsDigit}": r"\d"}
+UNICODE_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{Z}": r"\s",
+    r"\p{M}": "",
+    r"\p{IsLetter}": r"\w",
+    r"\p{IsDigit}": r"\d",
+}
 
 
 def check(shape: Shape | None, params: Mapping[str, Any], sources: Mapping[str, str]) -> list[Problem]:
@@ -75,7 +82,7 @@ def _check_structure(shape: StructureShape, value: Any, path: str, problems: lis
 
 
 def _check_scalar(shape: Shape, value: Any, path: str, problems: list[tuple[str, str]]) -> None:
-    found = (lambda v: "the value given" if shape.metadata.get("sensitive") else shown(v))
+    found = lambda v: "the value given" if shape.metadata.get("sensitive") else shown(v)
     match shape.type_name:
         case "string" | "char" | "character":
             if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Argo's own kinds, checked against hera's models of Argo's API, which are lenient: what they ignore is refused here."""
+"""Argo's own kinds, checked against hera's models of Argo's API, where what they ignore is refused."""
 
 import functools
 import json

@@ -24,8 +24,9 @@ workflow.rbac: create agentPermissions artifactGC serviceAccounts rules*
 controller: image parallelism resourceRateLimit* rbac configMap namespaceParallelism initialDelay deploymentAnnotations*
 controller: podAnnotations* podLabels* podSecurityContext* podPortName metricsConfig securityContext* persistence*
 controller: workflowDefaults* workflowWorkers workflowTTLWorkers podCleanupWorkers cronWorkflowWorkers
-controller: workflowRestrictions* telemetryConfig serviceMonitor serviceAccount name workflowNamespaces instanceID logging
-controller: serviceType serviceAnnotations* serviceLabels* loadBalancerClass loadBalancerSourceRanges resources*
+controller: workflowRestrictions* telemetryConfig serviceMonitor serviceAccount name workflowNamespaces instanceID
+controller: logging serviceType serviceAnnotations* serviceLabels* loadBalancerClass loadBalancerSourceRanges
+controller: resources*
 controller: livenessProbe* extraEnv* extraArgs volumeMounts* volumes* replicas revisionHistoryLimit pdb nodeSelector*
 controller: tolerations* affinity* topologySpreadConstraints* priorityClassName links* columns* navColor
 controller: clusterWorkflowTemplates extraContainers* extraInitContainers* retentionPolicy* nodeEvents workflowEvents

@@ -9,12 +9,11 @@ from stackyard.local.kubernetes.chart_keys import known_charts
 from stackyard.local.kubernetes.problems import shown, unknown_field
 
 # Properties of kubernetes:helm.sh/v3:Release in pulumi-kubernetes 4.34.2.
-INPUTS = tuple(
-    """allowNullValues atomic chart cleanupOnFail compat createNamespace dependencyUpdate description devel disableCRDHooks
-    disableOpenapiValidation disableWebhooks forceUpdate keyring lint manifest maxHistory name namespace postrender
-    recreatePods renderSubchartNotes replace repositoryOpts resetValues resourceNames reuseValues skipAwait skipCrds
-    takeOwnership timeout valueYamlFiles values verify version waitForJobs""".split()
-)
+_INPUTS = """allowNullValues atomic chart cleanupOnFail compat createNamespace dependencyUpdate description devel
+disableCRDHooks disableOpenapiValidation disableWebhooks forceUpdate keyring lint manifest maxHistory name namespace
+postrender recreatePods renderSubchartNotes replace repositoryOpts resetValues resourceNames reuseValues skipAwait
+skipCrds takeOwnership timeout valueYamlFiles values verify version waitForJobs"""
+INPUTS = tuple(_INPUTS.split())
 # A chart's version is semantic, always with three numbers: https://helm.sh/docs/topics/charts/
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 # https://helm.sh/docs/topics/chart_best_practices/conventions/: the name becomes a label's value.

@@ -40,13 +40,12 @@ REPLACED_BY_SOMETHING_ELSE = {
 }
 
 # Kinds that live in no namespace (`kubectl api-resources --namespaced=false`).
-CLUSTER_SCOPED = frozenset(
-    """APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterWorkflowTemplate
-    CustomResourceDefinition DeviceClass FlowSchema IPAddress IngressClass MutatingAdmissionPolicy
-    MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace Node PersistentVolume PriorityClass
-    PriorityLevelConfiguration RuntimeClass ServiceCIDR StorageClass ValidatingAdmissionPolicy
-    ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass""".split()
-)
+_CLUSTER_SCOPED = """APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding
+ClusterWorkflowTemplate CustomResourceDefinition DeviceClass FlowSchema IPAddress IngressClass MutatingAdmissionPolicy
+MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace Node PersistentVolume PriorityClass
+PriorityLevelConfiguration RuntimeClass ServiceCIDR StorageClass ValidatingAdmissionPolicy
+ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass"""
+CLUSTER_SCOPED = frozenset(_CLUSTER_SCOPED.split())
 
 CUSTOM: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {ARGO_API_VERSION: argo_problems}
 """Validators of custom kinds by apiVersion: each takes an object and answers with sentences about what is wrong."""

@@ -39,7 +39,8 @@ def release(**inputs):
 
 
 def test_it_handles_kubernetes_types_and_no_others(provider):
-    assert provider.handles(NAMESPACE) and provider.handles(RELEASE_TYPE)
+    assert provider.handles(NAMESPACE)
+    assert provider.handles(RELEASE_TYPE)
     assert not provider.handles("aws:s3/bucket:Bucket")
     assert not provider.handles("pulumi:providers:kubernetes")
 

@@ -54,7 +54,7 @@ def test_the_same_writes_give_the_same_bytes(store, tmp_path):
 
 
 def test_an_object_needs_its_namespace_first(store):
-    with pytest.raises(UserError, match="ServiceAccount pipelines/training.*no namespace pipelines"):
+    with pytest.raises(UserError, match=r"ServiceAccount pipelines/training.*no namespace pipelines"):
         store.put(account(), owner="urn:sa")
     assert not store.path.exists(), "nothing was written"
 

@@ -81,6 +81,8 @@ class Row:
     steps: Steps | None = None
     steps_on: tuple[str, ...] = ()
     """Inputs that `steps` takes care of."""
+    before_update: Callable[..., None] | None = None
+    """(call, scope) before the update calls, for what must be listed first."""
     before_delete: Callable[..., None] | None = None
     """(call, scope) before the delete calls, for what must be listed first."""
 

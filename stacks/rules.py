@@ -1,0 +1,269 @@
+"""Rules between sections. Each runs on what is readable, so that one bad value does not hide the next."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stacks.naming import BUCKET_NAME_LENGTH, physical_name
+from stacks.problems import MISSING, Problem, problem
+from stacks.sections.data import DataBucket
+from stacks.sections.environment import Environment, Layer
+from stacks.sections.network import Network
+from stacks.sections.operations import BuildRunner, Ci
+from stacks.sections.platform import Runners
+from stacks.sections.pools import NodePool
+from stacks.sections.teams import Pipeline, Team
+from stackyard.errors import InvalidInput
+
+BASE, PLATFORM, ACCOUNT = Layer.BASE, Layer.PLATFORM, Layer.ACCOUNT
+LAYERS_OF: Mapping[str, frozenset[Layer]] = {
+    "network": frozenset({BASE}),
+    # On both sides of a stack reference: names that follow from settings are not read from the other stack.
+    "dataBuckets": frozenset({BASE, PLATFORM}),
+    "registry": frozenset({BASE}),
+    "tracking": frozenset({BASE}),
+    "notifications": frozenset({BASE}),
+    "buildRunner": frozenset({BASE}),
+    "budget": frozenset({BASE}),
+    "cluster": frozenset({PLATFORM}),
+    "nodePools": frozenset({PLATFORM}),
+    "teams": frozenset({PLATFORM}),
+    "pipelines": frozenset({PLATFORM}),
+    "serving": frozenset({PLATFORM}),
+    "runners": frozenset({PLATFORM}),
+    "monitoring": frozenset({PLATFORM}),
+    "account": frozenset({ACCOUNT}),
+    "ci": frozenset(Layer),
+}
+REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
+    BASE: ("network", "dataBuckets", "budget"),
+    PLATFORM: ("dataBuckets", "cluster", "nodePools"),
+    ACCOUNT: ("account", "ci"),
+}
+PIPELINE_BUCKET = "data"
+GENERAL_POOL = "general"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """Sections as far as they could be read. Values at `bad` paths are stand-ins and must not be judged."""
+
+    stack: str = ""
+    environment: Environment | None = None
+    network: Network | None = None
+    data_buckets: Mapping[int, DataBucket] = field(default_factory=dict)
+    build_runner: BuildRunner | None = None
+    node_pools: Mapping[int, NodePool] = field(default_factory=dict)
+    teams: Mapping[int, Team] = field(default_factory=dict)
+    pipelines: Mapping[int, Pipeline] = field(default_factory=dict)
+    runners: Runners | None = None
+    ci: Ci | None = None
+    given: frozenset[str] = frozenset()
+    """Sections that the stack file holds, readable or not."""
+    bad: frozenset[str] = frozenset()
+
+    def good(self, *paths: str) -> bool:
+        """Whether nothing at or below these paths was refused."""
+        return not any(bad == path or bad.startswith((f"{path}.", f"{path}[")) for path in paths for bad in self.bad)
+
+
+def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
+    """All problems between sections. `examples` gives a valid value for a missing section."""
+    if draft.environment and draft.good("environment.layers"):
+        yield from _layer_problems(draft, draft.environment, examples)
+    if draft.environment and draft.good("environment.name", "environment.layers"):
+        yield from _stack_name_problems(draft.stack, draft.environment)
+    if draft.environment and draft.good("environment.region"):
+        yield from _zone_problems(draft, draft.environment.region)
+    yield from _bucket_problems(draft)
+    yield from _pool_problems(draft)
+    yield from _team_problems(draft)
+    yield from _repository_problems(draft)
+
+
+def _layer_problems(draft: Draft, environment: Environment, examples: Callable[[str], Any]) -> Iterator[Problem]:
+    layers = set(environment.layers)
+    needed = dict.fromkeys(name for layer in environment.layers for name in REQUIRED_BY[layer])
+    for name in needed:
+        if name not in draft.given:
+            reason = f"the layer {' and '.join(sorted(layers & LAYERS_OF[name]))} needs it"
+            yield problem(name, MISSING, "is missing and must be given", reason, examples(name))
+    for name in sorted(draft.given & set(LAYERS_OF)):
+        if not layers & LAYERS_OF[name]:
+            belongs = " or ".join(sorted(LAYERS_OF[name]))
+            yield problem(
+                name,
+                "given",
+                f"must stand in a stack with the layer {belongs}",
+                f"this stack has {' and '.join(environment.layers)} only, where nothing reads it",
+            )
+
+
+def _stack_name_problems(stack: str, environment: Environment) -> Iterator[Problem]:
+    layers = set(environment.layers)
+    expected = f"{environment.name}-{environment.layers[0]}" if len(layers) == 1 else environment.name
+    if ACCOUNT in layers or stack in ("", expected):
+        return
+    suffix = f"-{environment.layers[0]}" if len(layers) == 1 else ""
+    example = stack.removesuffix(suffix) if stack.endswith(suffix) and stack != suffix else MISSING
+    yield problem(
+        "environment.name",
+        environment.name,
+        f"must belong to a stack called {expected}, and this one is called {stack}",
+        "the platform layer and the commands with --env find an environment's stacks by their names",
+        example,
+    )
+
+
+def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
+    lists: list[tuple[str, Sequence[str]]] = []
+    network = draft.network
+    if network and network.zones and draft.good("network.zones"):
+        lists.append(("network.zones", network.zones))
+    lists += [(f"nodePools[{i}].zones", pool.zones) for i, pool in draft.node_pools.items() if pool.zones]
+    for path, zones in lists:
+        for index, zone in enumerate(zones):
+            if zone[:-1] != region:
+                yield problem(
+                    f"{path}[{index}]",
+                    zone,
+                    f"must be a zone of {region}",
+                    "environment.region says where the stack lives, and zones of another region cannot be used",
+                    f"{region}{zone[-1]}",
+                )
+    if network and network.existing and draft.good("network.existing"):
+        for index, subnet in enumerate(network.existing.subnets):
+            if subnet.zone[:-1] != region:
+                yield problem(
+                    f"network.existing.subnets[{index}].zone",
+                    subnet.zone,
+                    f"must be a zone of {region}",
+                    "environment.region says where the stack lives, and zones of another region cannot be used",
+                    f"{region}{subnet.zone[-1]}",
+                )
+    if network and draft.good("network") and (known := network.zone_names):
+        for index, pool in draft.node_pools.items():
+            for position, zone in enumerate(pool.zones or ()):
+                if zone not in known and zone[:-1] == region:
+                    yield problem(
+                        f"nodePools[{index}].zones[{position}]",
+                        zone,
+                        f"must be one of the network's zones {', '.join(known)}",
+                        "there is no subnet in another zone, so no node would ever start",
+                        known[0],
+                    )
+
+
+def _bucket_problems(draft: Draft) -> Iterator[Problem]:
+    yield from _duplicates("dataBuckets", draft.data_buckets)
+    named = {bucket.name for bucket in draft.data_buckets.values()}
+    if draft.data_buckets and PIPELINE_BUCKET not in named and draft.good("dataBuckets"):
+        yield problem(
+            "dataBuckets",
+            f"without a bucket {PIPELINE_BUCKET}",
+            f"must have one called {PIPELINE_BUCKET}",
+            "pipelines read and write there",
+            [{"name": PIPELINE_BUCKET}],
+        )
+    environment = draft.environment
+    if not environment or not draft.good(*(f"environment.{key}" for key in ("name", "prefix", "accountId", "region"))):
+        return
+    for index, bucket in draft.data_buckets.items():
+        try:
+            physical_name(
+                prefix=environment.prefix,
+                environment=environment.name,
+                noun=bucket.name,
+                account_id=environment.account_id,
+                region=environment.region,
+            )
+        except InvalidInput:
+            rest = physical_name(
+                prefix=environment.prefix,
+                environment=environment.name,
+                noun="",
+                account_id=environment.account_id,
+                region=environment.region,
+            )
+            most = BUCKET_NAME_LENGTH - len(rest)
+            yield problem(
+                f"dataBuckets[{index}].name",
+                bucket.name,
+                f"must have at most {most} characters",
+                f"with prefix, environment, account and region the bucket's name would have "
+                f"{len(rest) + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
+                bucket.name[:most].rstrip("-"),
+            )
+        if bucket.replica_region == environment.region:
+            yield problem(
+                f"dataBuckets[{index}].replicaRegion",
+                bucket.replica_region,
+                "must be another region than environment.region",
+                "a copy in the same region is lost together with the original",
+            )
+
+
+def _pool_problems(draft: Draft) -> Iterator[Problem]:
+    yield from _duplicates("nodePools", draft.node_pools)
+    if not draft.node_pools or not draft.good("nodePools"):
+        return
+    general = {index: pool for index, pool in draft.node_pools.items() if pool.name == GENERAL_POOL}
+    if not general:
+        example = {"name": "general", "instanceTypes": ["m7i.large"], "capacity": "on_demand", "maxNodes": 3}
+        yield problem(
+            "nodePools",
+            f"without a pool {GENERAL_POOL}",
+            f"must have a CPU pool called {GENERAL_POOL}",
+            "what is neither system nor GPU work runs there",
+            [example],
+        )
+    for index, pool in general.items():
+        if pool.gpu:
+            yield problem(
+                f"nodePools[{index}].gpu",
+                {"maxGpus": pool.gpu.max_gpus},
+                f"must not be given for the pool {GENERAL_POOL}",
+                "CPU work runs there and would keep GPU nodes busy",
+            )
+
+
+def _team_problems(draft: Draft) -> Iterator[Problem]:
+    yield from _duplicates("teams", draft.teams)
+    yield from _duplicates("pipelines", draft.pipelines)
+    teams = [team.name for team in draft.teams.values()]
+    if not draft.good("teams"):
+        return
+    for index, pipeline in draft.pipelines.items():
+        if pipeline.team not in teams:
+            yield problem(
+                f"pipelines[{index}].team",
+                pipeline.team,
+                f"must be one of the teams {', '.join(teams)}" if teams else "must be a team, and there is none",
+                "the pipeline runs in its team's namespace and under its quota",
+                teams[0] if teams else [{"name": pipeline.team}],
+                at="" if teams else "teams",
+            )
+
+
+def _repository_problems(draft: Draft) -> Iterator[Problem]:
+    needs = "buildRunner.enabled" if draft.build_runner and draft.build_runner.enabled else ""
+    needs = needs or ("runners" if draft.runners else "")
+    if needs and "ci" not in draft.given:
+        reason = f"with {needs} somebody runs jobs for one GitHub repository, and this says for which"
+        yield problem("ci.repository", MISSING, "is missing and must be given", reason, "example-org/stackyard")
+
+
+def _duplicates(section: str, entries: Mapping[int, Any]) -> Iterator[Problem]:
+    counts = Counter(entry.name for entry in entries.values())
+    seen: set[str] = set()
+    for index, entry in entries.items():
+        if counts[entry.name] > 1 and entry.name in seen:
+            free = _free_name(entry.name, counts)
+            rule = f"must be another name than that of an earlier entry of {section}"
+            yield problem(f"{section}[{index}].name", entry.name, rule, "it names one resource", free)
+        seen.add(entry.name)
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    return next(free for number in range(2, 100) if (free := f"{name}-{number}") not in set(taken))

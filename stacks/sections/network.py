@@ -1,0 +1,178 @@
+"""The VPC: a new one from an address range and zones, or an existing one listed by id."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import ClassVar
+
+from stacks.addresses import longest_prefix, needed_addresses
+from stacks.domain import LONGEST_VPC_PREFIX, Cidr, LogRetentionDays, PodCidr, PrivateCidr, SubnetId, VpcId, Zone
+from stacks.problems import MISSING, Problem, problem
+from stacks.protection import Endpoints, Nat
+from stacks.sections.section import Section, by_protection, setting
+
+ZONE_COUNTS = (2, 3)
+ZONES_REASON = "EKS and RDS refuse fewer than two zones, and a fourth costs more than it protects"
+
+
+class ExistingSubnet(Section):
+    """A subnet of the existing VPC."""
+
+    id: SubnetId = setting("Id of the subnet.", "subnet-0123456789abcdef0")
+    zone: Zone = setting("Availability zone it lies in.", "us-east-1a")
+    cidr: Cidr = setting("Its addresses.", "10.20.0.0/20")
+    public: bool = setting("Whether it routes to an internet gateway.", False, default=False)
+
+
+class ExistingNetwork(Section):
+    """A VPC that exists already; preflight checks that these facts are true."""
+
+    vpc_id: VpcId = setting("Id of the VPC.", "vpc-0123456789abcdef0")
+    cidr: Cidr = setting("Its addresses.", "10.20.0.0/16")
+    subnets: tuple[ExistingSubnet, ...] = setting(
+        "Its subnets that the stack may use: at least one private subnet in each of 2 or 3 zones.",
+        [
+            {"id": "subnet-0123456789abcdef0", "zone": "us-east-1a", "cidr": "10.20.0.0/20"},
+            {"id": "subnet-0123456789abcdef1", "zone": "us-east-1b", "cidr": "10.20.16.0/20"},
+        ],
+    )
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        vpc = ipaddress.IPv4Network(self.cidr)
+        for index, subnet in enumerate(self.subnets):
+            if not ipaddress.IPv4Network(subnet.cidr).subnet_of(vpc):
+                yield problem(
+                    f"{path}.subnets[{index}].cidr",
+                    subnet.cidr,
+                    f"must lie inside {self.cidr}",
+                    f"that is the range of {self.vpc_id}",
+                    str(next(vpc.subnets(new_prefix=min(LONGEST_VPC_PREFIX, max(vpc.prefixlen, 20))))),
+                )
+        for (first, one), (second, two) in combinations(enumerate(self.subnets), 2):
+            if ipaddress.IPv4Network(one.cidr).overlaps(ipaddress.IPv4Network(two.cidr)):
+                yield problem(
+                    f"{path}.subnets[{second}].cidr",
+                    two.cidr,
+                    f"must not overlap {path}.subnets[{first}].cidr ({one.cidr})",
+                    "two subnets of a VPC never share addresses, so one of the two is mistyped",
+                )
+        private = sorted({subnet.zone for subnet in self.subnets if not subnet.public})
+        if len(private) not in ZONE_COUNTS:
+            yield problem(
+                f"{path}.subnets",
+                f"{len(self.subnets)} subnets, private ones in {len(private)} zones",
+                "must have private subnets in 2 or 3 zones",
+                ZONES_REASON,
+            )
+
+
+class Network(Section):
+    """Addresses, zones, NAT and endpoints of the VPC, or an existing VPC."""
+
+    read_by: ClassVar = "`Network`"
+
+    cidr: PrivateCidr | None = setting("Addresses of a new VPC, /16 to /28, RFC 1918.", "10.20.0.0/16", default=None)
+    zones: tuple[Zone, ...] | None = setting(
+        "Availability zones of a new VPC, 2 or 3.", ["us-east-1a", "us-east-1b"], default=None
+    )
+    pod_cidr: PodCidr | None = setting(
+        "Second range of a new VPC, for pods only, where private addresses are scarce. Default: pods share `cidr`.",
+        "100.64.0.0/16",
+        default=None,
+    )
+    nat: Nat = by_protection("NAT gateways: one, or one per zone (33 dollars a month each).", "single", Nat.PER_ZONE, "nat")
+    endpoints: Endpoints = by_protection(
+        "VPC endpoints: S3 only (free), standard or all (7 dollars a month each and zone).",
+        "standard",
+        Endpoints.ALL,
+        "endpoints",
+    )
+    flow_log_retention_days: LogRetentionDays = by_protection(
+        "Days that flow logs are kept.", 90, 365, "log_retention_days"
+    )
+    existing: ExistingNetwork | None = setting(
+        "An existing VPC instead of a new one; excludes cidr, zones and podCidr.",
+        {
+            "vpcId": "vpc-0123456789abcdef0",
+            "cidr": "10.20.0.0/16",
+            "subnets": [
+                {"id": "subnet-0123456789abcdef0", "zone": "us-east-1a", "cidr": "10.20.0.0/20"},
+                {"id": "subnet-0123456789abcdef1", "zone": "us-east-1b", "cidr": "10.20.16.0/20"},
+            ],
+        },
+        default=None,
+    )
+
+    @property
+    def zone_names(self) -> tuple[str, ...]:
+        """Zones of the VPC, new or existing, in a fixed order."""
+        if self.existing:
+            return tuple(sorted({subnet.zone for subnet in self.existing.subnets}))
+        return self.zones or ()
+
+    @property
+    def vpc_cidr(self) -> str:
+        return self.existing.cidr if self.existing else self.cidr or ""
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        if self.existing:
+            yield from self._adoption_problems(path)
+            yield from self.existing.problems(f"{path}.existing")
+            return
+        if self.cidr is None:
+            rule, reason = "is missing and must be given", "a new VPC needs its addresses, and an existing one is named in `existing`"
+            yield problem(f"{path}.cidr", MISSING, rule, reason, "10.20.0.0/16")
+        if self.zones is None:
+            rule, reason = "is missing and must be given", ZONES_REASON
+            yield problem(f"{path}.zones", MISSING, rule, reason, ["us-east-1a", "us-east-1b"])
+        else:
+            yield from zone_list_problems(f"{path}.zones", self.zones)
+        if self.cidr and self.zones and len(self.zones) in ZONE_COUNTS:
+            yield from self._size_problems(path, ipaddress.IPv4Network(self.cidr), len(self.zones))
+        if self.cidr and self.pod_cidr:
+            yield from self._pod_problems(path, ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.pod_cidr))
+
+    def _adoption_problems(self, path: str) -> Iterator[Problem]:
+        for name, value in (("cidr", self.cidr), ("zones", self.zones), ("podCidr", self.pod_cidr)):
+            if value is not None:
+                yield problem(
+                    f"{path}.{name}",
+                    value,
+                    f"must not be given together with {path}.existing",
+                    "an existing VPC brings its own addresses and zones",
+                )
+
+    def _size_problems(self, path: str, network: ipaddress.IPv4Network, zones: int) -> Iterator[Problem]:
+        separate = self.pod_cidr is not None
+        prefix = longest_prefix(zones, separate_pods=separate)
+        if network.prefixlen > prefix:
+            needed = needed_addresses(zones, separate_pods=separate)
+            yield problem(
+                f"{path}.cidr",
+                self.cidr,
+                f"must be a /{prefix} or larger",
+                f"{zones} zones with a private and a public subnet each need {needed} addresses, "
+                f"and a /{network.prefixlen} has {network.num_addresses}",
+                str(network.supernet(new_prefix=prefix)),
+            )
+
+    def _pod_problems(self, path: str, network: ipaddress.IPv4Network, pods: ipaddress.IPv4Network) -> Iterator[Problem]:
+        if network.overlaps(pods):
+            yield problem(
+                f"{path}.podCidr",
+                self.pod_cidr,
+                f"must not overlap {path}.cidr ({self.cidr})",
+                "a VPC's ranges are disjoint, and AWS refuses the second one",
+                "100.64.0.0/16",
+            )
+
+
+def zone_list_problems(path: str, zones: Sequence[str]) -> Iterator[Problem]:
+    """Whether a list of zones can carry an environment; that they exist is preflight's question."""
+    example = [f"{(zones[0] if zones else 'us-east-1a')[:-1]}{letter}" for letter in "ab"]
+    if len(set(zones)) != len(zones):
+        yield problem(
+            path, list(zones), "must name each zone once", "two subnets in one zone fail together with it", example
+        )
+    elif len(zones) not in ZONE_COUNTS:
+        yield problem(path, list(zones), "must name 2 or 3 zones", ZONES_REASON, example)

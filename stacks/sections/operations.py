@@ -1,0 +1,77 @@
+"""Who is told, who builds, what it may cost; and what exists once per account."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from stacks.domain import BucketName, Email, Repository, StackName
+from stacks.problems import Problem, problem
+from stacks.sections.section import Section, setting
+
+
+class Notifications(Section):
+    """Who is told about alarms, by severity."""
+
+    read_by: ClassVar = "`Notifications`"
+
+    page: tuple[Email, ...] = setting(
+        "E-mail addresses that are woken up. Default: nobody.", ["ml-oncall@example.com"], default=()
+    )
+    ticket: tuple[Email, ...] = setting(
+        "E-mail addresses that are told in working hours; also get budget alerts. Default: nobody.",
+        ["ml-platform@example.com"],
+        default=(),
+    )
+
+
+class BuildRunner(Section):
+    """The runner inside the VPC that deploys the platform layer and builds images."""
+
+    read_by: ClassVar = "`BuildRunner`"
+
+    enabled: bool = setting("Whether there is one; needs `ci.repository`.", True, default=False)
+
+
+class Budget(Section):
+    """Monthly budget and its alerts at 50, 80 and 100 percent and on forecast."""
+
+    read_by: ClassVar = "`CostGuard`"
+
+    monthly_usd: float = setting("US dollars a month. Has no default: somebody must decide.", 400, gt=0)
+
+
+class Account(Section):
+    """What exists once per AWS account."""
+
+    read_by: ClassVar = "`AccountGuard`"
+
+    data_buckets: tuple[BucketName, ...] = setting(
+        "Full names of the buckets whose object accesses CloudTrail records.",
+        ["stackyard-prod-data-777788889999-us-east-1"],
+        default=(),
+    )
+    notify: tuple[Email, ...] = setting(
+        "E-mail addresses that get the account's security alarms.", ["security@example.com"], min_length=1
+    )
+
+
+class Ci(Section):
+    """The GitHub repository whose workflows preview and deploy."""
+
+    read_by: ClassVar = "`CiAccess`, `BuildRunner`"
+
+    repository: Repository = setting("GitHub repository, OWNER/NAME, no wildcards.", "example-org/stackyard")
+    stacks: tuple[StackName, ...] = setting(
+        "Stacks that get a preview and a deploy role in this account; their GitHub environments have the same names.",
+        ["prod-base", "prod-platform"],
+        default=(),
+    )
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        if "account" in self.stacks:
+            yield problem(
+                f"{path}.stacks",
+                list(self.stacks),
+                "must not contain account",
+                "the account stack holds CI's own permissions, so only an administrator applies it",
+                ["prod-base", "prod-platform"],
+            )

@@ -1,0 +1,166 @@
+"""Pools of nodes. An entry with a `gpu` part is a pool for GPU training."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar
+
+from stacks.domain import InstanceType, Name, ReservationId, Zone
+from stacks.instances import GPU_TYPES, looks_like_gpu
+from stacks.problems import Problem, nearest, problem
+from stacks.sections.section import Section, setting
+
+RESERVED_REASON = "Karpenter takes capacity only from reservations that the pool names"
+
+
+class Capacity(StrEnum):
+    SPOT = "spot"
+    ON_DEMAND = "on_demand"
+    SPOT_THEN_ON_DEMAND = "spot_then_on_demand"
+    RESERVATION = "reservation"
+    CAPACITY_BLOCK = "capacity_block"
+
+
+class Sharing(StrEnum):
+    NONE = "none"
+    TIME_SLICING = "time_slicing"
+    MIG = "mig"
+
+
+class GpuPart(Section):
+    """What makes a pool a GPU pool."""
+
+    max_gpus: int = setting("Most GPUs of the pool at once, over all its nodes.", 1, ge=1, le=10_000)
+    sharing: Sharing = setting("How pods share a GPU.", "none", default=Sharing.NONE)
+    slices: int | None = setting(
+        "Pods that share a GPU by time slicing; only with that. Default: not shared.", 4, default=None, ge=2, le=48
+    )
+    mig_profile: str | None = setting(
+        "Partition of each GPU, only with mig. Default: none.", "1g.10gb", default=None, min_length=1, max_length=20
+    )
+    efa: bool = setting("Fast network between nodes (EFA), in one placement group.", False, default=False)
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        pairs = (
+            ("slices", self.slices, Sharing.TIME_SLICING, 4),
+            ("migProfile", self.mig_profile, Sharing.MIG, "1g.10gb"),
+        )
+        for name, value, sharing, example in pairs:
+            if value is None and self.sharing == sharing:
+                rule, reason = f"is missing and must be given with sharing {sharing}", "it says how small the shares are"
+                yield Problem(path=f"{path}.{name}", value="", rule=rule, reason=reason, example=f"{path}.{name}: {example}")
+            if value is not None and self.sharing != sharing:
+                yield problem(
+                    f"{path}.{name}",
+                    value,
+                    f"must only be given with sharing {sharing}",
+                    f"sharing is {self.sharing}, which does not read it",
+                )
+
+
+class NodePool(Section):
+    """Pools of nodes; an entry with a `gpu` part is a pool for GPU training."""
+
+    read_by: ClassVar = "`NodePool`, `GpuNodePool`"
+
+    name: Name = setting("Name of the pool; pipelines select by it.", "general")
+    instance_types: tuple[InstanceType, ...] = setting(
+        "EC2 instance types, any of which may be chosen.", ["m7i.large", "m7i.xlarge"], min_length=1, max_length=60
+    )
+    capacity: Capacity = setting("Where nodes come from.", "spot_then_on_demand")
+    max_nodes: int = setting("Most nodes at once; with their price the most that the pool can cost.", 6, ge=1, le=5000)
+    zones: tuple[Zone, ...] | None = setting(
+        "Zones of the pool. Default: all of the network.", ["us-east-1a"], default=None, min_length=1
+    )
+    disk_size_gb: int = setting("Size of each node's root volume in GB.", 100, default=100, ge=20, le=16_384)
+    idle_minutes: int = setting("Minutes that an empty node is kept.", 10, default=10, ge=1, le=1440)
+    reservation_ids: tuple[ReservationId, ...] = setting(
+        "Capacity reservations or capacity blocks; only with these capacities.", ["cr-0123456789abcdef0"], default=()
+    )
+    gpu: GpuPart | None = setting("Makes it a GPU pool. Default: none.", {"maxGpus": 1}, default=None)
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        yield from self._type_problems(path)
+        yield from self._reservation_problems(path)
+        if self.gpu:
+            yield from self.gpu.problems(f"{path}.gpu")
+            yield from self._gpu_problems(path, self.gpu)
+
+    def _type_problems(self, path: str) -> Iterator[Problem]:
+        for index, kind in enumerate(self.instance_types):
+            here = f"{path}.instanceTypes[{index}]"
+            if self.gpu and kind not in GPU_TYPES:
+                near = nearest(kind, GPU_TYPES) if looks_like_gpu(kind) else None
+                yield problem(
+                    here,
+                    kind,
+                    "must be an instance type with NVIDIA GPUs" + (f", did you mean {near}?" if near else ""),
+                    f"the pool has a gpu part, and {kind} is not known to have a GPU",
+                    near or "g5.xlarge",
+                )
+            if not self.gpu and kind in GPU_TYPES:
+                yield problem(
+                    here,
+                    kind,
+                    f"must have no GPU, or the pool {self.name} must have a gpu part",
+                    "without it nodes get no taint, and CPU pods would fill expensive GPU nodes",
+                    "m7i.large",
+                )
+
+    def _reservation_problems(self, path: str) -> Iterator[Problem]:
+        reserved = self.capacity in (Capacity.RESERVATION, Capacity.CAPACITY_BLOCK)
+        if reserved and not self.reservation_ids:
+            rule = f"is missing and must be given with capacity {self.capacity}"
+            example = f"{path}.reservationIds: [cr-0123456789abcdef0]"
+            yield Problem(path=f"{path}.reservationIds", value="", rule=rule, reason=RESERVED_REASON, example=example)
+        if self.reservation_ids and not reserved:
+            yield problem(
+                f"{path}.reservationIds",
+                self.reservation_ids,
+                "must only be given with capacity reservation or capacity_block",
+                f"capacity {self.capacity} would pay for the reservation and not use it",
+            )
+        if self.capacity == Capacity.CAPACITY_BLOCK and len(self.zones or ()) != 1:
+            yield problem(
+                f"{path}.zones",
+                list(self.zones or ()),
+                "must be the one zone of the capacity block",
+                "a capacity block lies in one zone, and nodes elsewhere never start",
+                ["us-east-1a"],
+            )
+
+    def _gpu_problems(self, path: str, gpu: GpuPart) -> Iterator[Problem]:
+        known = [kind for kind in self.instance_types if kind in GPU_TYPES]
+        if gpu.efa and len(self.zones or ()) != 1:
+            yield problem(
+                f"{path}.zones",
+                list(self.zones or ()),
+                "must be one zone with gpu.efa",
+                "EFA works inside one placement group, and that lies in one zone",
+                ["us-east-1a"],
+            )
+        for kind in known:
+            if gpu.efa and not GPU_TYPES[kind].efa:
+                yield problem(
+                    f"{path}.gpu.efa", True, f"must be false with {kind}", f"{kind} has no EFA interfaces", False
+                )
+            if gpu.sharing == Sharing.MIG and not GPU_TYPES[kind].mig:
+                model = GPU_TYPES[kind].model
+                yield problem(
+                    f"{path}.gpu.sharing", "mig", f"must not be mig with {kind}", f"a {model} has no MIG", "none"
+                )
+            if GPU_TYPES[kind].count > gpu.max_gpus:
+                yield problem(
+                    f"{path}.gpu.maxGpus",
+                    gpu.max_gpus,
+                    f"must be at least {GPU_TYPES[kind].count}",
+                    f"a single {kind} has {GPU_TYPES[kind].count} GPUs and would never start",
+                    GPU_TYPES[kind].count,
+                )
+        if len({GPU_TYPES[kind].arm for kind in known}) > 1:
+            yield problem(
+                f"{path}.instanceTypes",
+                list(self.instance_types),
+                "must have one processor architecture",
+                "an image runs on arm64 or on x86-64, and the pool may choose either",
+                ["g5.xlarge"],
+            )

@@ -1,0 +1,202 @@
+"""From the validator's errors to problems in our own words; and from a model to a valid example."""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from stacks.problems import MISSING, SECRET_NAME, Problem, dotted, nearest, problem, shown
+
+Location = tuple[int | str, ...]
+
+NO_SECRETS = (
+    "no secret values in settings, since they would travel through state, previews and logs: keep the value in AWS "
+    "Secrets Manager and give only its name or ARN, as runners.githubAppSecretArn does"
+)
+HIDDEN = "[hidden]"
+
+
+def problems_of(error: ValidationError, model: Any, prefix: Location) -> Iterator[Problem]:
+    """One problem per value that `model` (a type annotation) did not accept; `prefix` is where the value stands."""
+    for entry in error.errors(include_url=False):
+        location = tuple(entry["loc"])
+        # A mapping's bad key arrives as (…, key, "[key]").
+        location = location[:-1] if location and location[-1] == "[key]" else location
+        yield _problem(entry, model, prefix, location)
+
+
+def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Problem:
+    kind, context, path = entry["type"], entry.get("ctx", {}), dotted(prefix + location)
+    if kind == "extra_forbidden":
+        return unknown_key(
+            path, str(location[-1]), entry["input"], field_at(model, location[:-1])[0], prefix + location[:-1]
+        )
+    annotation, field = field_at(model, location)
+    example = example_at(model, location)
+    at = path
+    if location and get_origin(_bare(field_at(model, location[:-1])[0])) in (dict, Mapping) and kind == "rule":
+        # The example of a mapping's entry is the whole mapping: its key may be what is wrong.
+        location, at = location[:-1], dotted(prefix + location[:-1])
+        example = example_at(model, location)
+    if kind == "missing":
+        reason = _reason(field) if field else "the stack's layers need it"
+        return Problem(
+            path=path, value="", rule="is missing and must be given", reason=reason, example=_line(path, example)
+        )
+    if kind == "rule":
+        rule, reason = context["rule"], context["reason"]
+        example = context.get("example", example) if at == path else example
+    else:
+        rule, reason = _builtin_rule(kind, context, entry["input"], annotation), _reason(field)
+    hide = field is not None and (field.json_schema_extra or {}) == {"x-sensitive": True}
+    value = HIDDEN if hide else shown(entry["input"])
+    return Problem(path=path, value=value, rule=rule, reason=reason, example=_line(at, example))
+
+
+def _line(path: str, example: Any) -> str:
+    return "" if example is MISSING else problem(path, None, "", "", example).example
+
+
+def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location) -> Problem:
+    """A key that a section (or the whole, when `owner` is the settings' model) does not have."""
+    fields = _fields(owner)
+    if SECRET_NAME.search(key) and not isinstance(value, bool | int | float):
+        return Problem(
+            path=path,
+            value=HIDDEN,
+            rule="must not be given: it is no known key, and looks like a secret",
+            reason=NO_SECRETS,
+        )
+    near = nearest(key, fields)
+    example_path = dotted((*at, near)) if near else ""
+    return Problem(
+        path=path,
+        value=shown(value),
+        rule="must not be given: it is no known key" + (f", did you mean {near}?" if near else ""),
+        reason=f"{dotted(at) or 'the configuration'} has the keys {', '.join(fields)}",
+        example=_line(example_path, example_at(owner, (near,))) if near else "",
+    )
+
+
+def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: Any) -> str:
+    quotes = ": put it in quotes" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    match kind:
+        case "string_type":
+            return f"must be text{quotes}"
+        case "int_type" | "int_from_float" | "int_parsing":
+            return "must be a whole number" + (
+                " without quotes" if isinstance(value, str) and value.isdecimal() else ""
+            )
+        case "float_type" | "finite_number":
+            return "must be a number" + (" without quotes" if isinstance(value, str) else "")
+        case "bool_type":
+            return "must be true or false, without quotes"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "dict_type" | "model_type" | "model_attributes_type" | "mapping_type":
+            return "must be a mapping of keys to values"
+        case "enum":
+            choices = [str(member) for member in _bare(annotation)]
+            near = nearest(value, choices) if isinstance(value, str) else None
+            return f"must be one of {', '.join(choices)}" + (f", did you mean {near}?" if near else "")
+        case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
+            words = {
+                "greater_than_equal": "at least",
+                "greater_than": "more than",
+                "less_than_equal": "at most",
+                "less_than": "less than",
+            }
+            return f"must be {words[kind]} {_number(next(iter(context.values())))}"
+        case "too_short":
+            return f"must have at least {context['min_length']} {_entries(context['min_length'])}"
+        case "too_long":
+            return f"must have at most {context['max_length']} {_entries(context['max_length'])}"
+        case "string_too_short":
+            return f"must have at least {context['min_length']} characters"
+        case "string_too_long":
+            return f"must have at most {context['max_length']} characters"
+        case _:
+            return f"must be valid ({kind.replace('_', ' ')})"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _entries(count: int) -> str:
+    return "entry" if count == 1 else "entries"
+
+
+def _reason(field: FieldInfo | None) -> str:
+    if field is None or not field.description:
+        return "the section is written like that"
+    first = re.split(r"\.(?: |$)", field.description)[0]
+    return f"it says «{first[0].lower()}{first[1:]}»"
+
+
+def field_at(model: Any, location: Location) -> tuple[Any, FieldInfo | None]:
+    """Annotation at a location inside `model`, and the nearest field on the way to it."""
+    annotation, field = model, None
+    for part in location:
+        annotation = _bare(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = _fields(annotation).get(str(part))
+            annotation = field.annotation if field else Any
+        else:
+            arguments = get_args(annotation)
+            annotation = arguments[0 if isinstance(part, int) else -1] if arguments else Any
+    return annotation, field
+
+
+def example_at(model: Any, location: Location) -> Any:
+    """A valid value for a location; MISSING when none is known."""
+    if not location:
+        return example_of(model)
+    annotation, field = field_at(model, location)
+    bare = _bare(annotation)
+    owner = _bare(field_at(model, location[:-1])[0])
+    if isinstance(owner, type) and issubclass(owner, BaseModel) and field is not None:
+        return field.examples[0] if field.examples else example_of(annotation)
+    if isinstance(bare, type) and issubclass(bare, BaseModel):
+        return example_of(bare)
+    parent = example_at(model, location[:-1])
+    match parent:
+        case [first, *_] if isinstance(location[-1], int):
+            return first
+        case dict() if parent:
+            return next(iter(parent.values()))
+        case _:
+            return MISSING
+
+
+def example_of(annotation: Any) -> Any:
+    """A valid value for a type: for a section its required fields with their examples."""
+    annotation = _bare(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        required = {name: field for name, field in _fields(annotation).items() if field.is_required()}
+        return {name: example_at(annotation, (name,)) for name in required}
+    if get_origin(annotation) is tuple:
+        return [example_of(get_args(annotation)[0])]
+    return MISSING
+
+
+def _fields(model: Any) -> dict[str, FieldInfo]:
+    """Fields by the name that stands in YAML."""
+    model = _bare(model)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without `Annotated` and `| None`."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, UnionType):
+            annotation = next(part for part in get_args(annotation) if part is not type(None))
+        else:
+            return annotation

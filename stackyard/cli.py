@@ -1,0 +1,130 @@
+"""The command line. Imports what a command needs when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stackyard.errors import InvalidInput, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="stackyard",
+    help="Evaluate, run and review MLOps stacks without an account; `pulumi up` applies the same program to AWS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+local = typer.Typer(help="A whole environment on this machine, on an emulated AWS.", no_args_is_help=True)
+app.add_typer(local, name="local")
+
+Environment = Annotated[str, typer.Option("--env", help="The environment: `local` or `dev`.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def run() -> None:
+    """Runs the command line; what a person can mend ends as a sentence and an exit status, never as a stack trace."""
+    try:
+        app()
+    except UserError as error:
+        from rich.console import Console
+        from rich.markup import escape
+
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(str(error))}")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+def _root() -> Path:
+    from stackyard.local.places import find_root
+
+    return find_root(Path.cwd())
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@app.command()
+def capture(
+    stack: Annotated[str, typer.Option(help="The stack, for example `dev` or `prod-base`.")],
+    format: Annotated[
+        str, typer.Option(help="`json` (everything registered) or `state` (as `pulumi stack export`).")
+    ] = "json",
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    base_from: Annotated[
+        Path | None, typer.Option(help="Take the base stack's outputs from this state or capture.")
+    ] = None,
+) -> None:
+    """Show everything that a stack's program registers. Needs no credentials and no network."""
+    from stackyard.program.capture import Format, capture, render
+
+    formats = [str(known) for known in Format]
+    if format not in formats:
+        raise InvalidInput(
+            f"--format {format!r} is not known: it is one of {', '.join(formats)}, for example --format state"
+        )
+    text = render(capture(_root(), stack, base_from=base_from), Format(format))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+        sys.stderr.write(f"wrote {output}\n")
+
+
+@local.command("up")
+def local_up(env: Environment = "local") -> None:
+    """Provision the environment, or bring it to what the program says now."""
+    from stackyard.local.outputs import print_outputs
+    from stackyard.local.up import up
+
+    console = _console()
+    provisioned = up(_root(), env, console)
+    print_outputs(provisioned, console)
+
+
+@local.command("status")
+def local_status(env: Environment = "local") -> None:
+    """Show what the environment consists of and whether its emulator runs."""
+    from stackyard.local.status import print_status
+
+    print_status(_root(), env, _console())
+
+
+@local.command("down")
+def local_down(env: Environment = "local") -> None:
+    """Stop the emulator; everything is kept, `up` brings it back."""
+    from stackyard.local.status import down
+
+    down(_root(), env, _console())
+
+
+@local.command("destroy")
+def local_destroy(
+    env: Environment = "local",
+    yes: Yes = False,
+    include_data: Annotated[
+        bool, typer.Option(help="Also delete data: buckets with their contents, models, keys.")
+    ] = False,
+) -> None:
+    """Remove what was provisioned. Data stays unless --include-data."""
+    from stackyard.local.destroy import destroy
+    from stackyard.local.outputs import print_destroyed
+
+    root = _root()
+    what = "including all data" if include_data else "keeping protected data"
+    if not yes:
+        if not sys.stdin.isatty() and os.environ.get("STACKYARD_ASSUME_TTY") != "1":
+            raise InvalidInput(f"destroy of {env!r} ({what}) asks first, and nobody can answer here: add --yes")
+        if not typer.confirm(f"Destroy the environment {env!r}, {what}?"):
+            raise UserError("nothing was destroyed")
+    console = _console()
+    print_destroyed(destroy(root, env, console, include_data=include_data), env, console)

@@ -1,0 +1,54 @@
+"""Shows a Python process its pod's mounts: copied as `sitecustomize.py` to the head of PYTHONPATH of local steps.
+
+Translates the paths that Python code opens, as STACKYARD_MOUNTS says (lines of path, tab, directory, longest first).
+Imports nothing beyond what every interpreter has loaded at its start: a step starts half a dozen of them.
+"""
+
+import builtins
+import functools
+import io
+import os
+from typing import Any
+
+_ONE_PATH = ("open", "stat", "lstat", "mkdir", "listdir", "scandir", "remove", "unlink", "rmdir", "access", "chmod")
+_TWO_PATHS = ("rename", "replace", "link", "symlink")
+
+
+def translate(path: Any, mounts: "list[tuple[str, str]]") -> Any:
+    """The path on this machine; anything that is no text or path-like of text comes back as it is."""
+    if not isinstance(path, str) and not hasattr(path, "__fspath__"):
+        return path
+    text = os.fspath(path)
+    if isinstance(text, str):
+        for mount, directory in mounts:
+            if text == mount or text.startswith(mount + "/"):
+                return path if mount == directory else directory + text[len(mount) :]
+    return path
+
+
+def _translating(function: Any, count: int, mounts: "list[tuple[str, str]]") -> Any:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*(translate(arg, mounts) for arg in args[:count]), *args[count:], **kwargs)
+
+    return call
+
+
+def install(setting: str) -> None:
+    """Replaces the file functions of this process by ones that translate their paths."""
+    mounts = [(path, directory) for path, _, directory in (line.partition("\t") for line in setting.splitlines())]
+    opened = _translating(builtins.open, 1, mounts)
+    builtins.open = io.open = opened
+    for count, names in ((1, _ONE_PATH), (2, _TWO_PATHS)):
+        for name in names:
+            function = getattr(os, name)
+            replacement = _translating(function, count, mounts)
+            setattr(os, name, replacement)
+            # The standard library asks these sets what a function can do.
+            for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+                if function in able:
+                    able.add(replacement)
+
+
+if os.environ.get("STACKYARD_MOUNTS") and __name__ == "sitecustomize":
+    install(os.environ["STACKYARD_MOUNTS"])

@@ -1,0 +1,149 @@
+"""`stackyard local destroy`: what was provisioned goes, in reverse order; data stays unless it is asked for."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from stackyard.errors import UserError
+from stackyard.local import emulator, inventory, mirror
+from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.executor import LocalTarget
+from stackyard.local.progress import Progress, summary
+from stackyard.local.safety import assert_emulator, child_environment
+from stackyard.local.up import journal_path
+from stackyard.program import state
+from stackyard.program.child import Request
+from stackyard.program.decide import provider_urn
+from stackyard.program.deployment import STACK_TYPE, Deployment, Resource
+from stackyard.program.journal import Journal, replay
+from stackyard.program.process import Outcome, run_child
+from stackyard.program.records import to_document
+from stackyard.program.stackfiles import StackConfig, to_environment
+
+
+class DestroyFailed(UserError):
+    """Something would not go; what is left is in the state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destroyed:
+    kept: tuple[Resource, ...]
+    """Protected or retained data, with what it cannot do without."""
+    remains: dict[str, list[str]]
+    """What the emulator still holds although nothing was to be kept: by service."""
+
+
+def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> Destroyed:
+    """Destroys the environment's stacks, platform first. Without `include_data`, protected and retained data stays."""
+    environment = local_environment(root, name)
+    kept: list[Resource] = []
+    remains: dict[str, list[str]] = {}
+    with state.locked(environment.places.folder / "environment"):
+        server = emulator.running(environment.places)
+        if server is not None:
+            assert_emulator(server.endpoint, next(iter(environment.settings.values())).environment.account_id)
+            for config in reversed(environment.stacks):
+                kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
+            if not kept:
+                remains = inventory.inventory(server.endpoint)
+        if include_data and not remains:
+            emulator.stop(environment.places)
+            mirror.drop(environment.places)
+            shutil.rmtree(environment.places.folder, ignore_errors=True)
+        elif kept:
+            _write_retained(environment, kept)
+    return Destroyed(kept=tuple(kept), remains=remains)
+
+
+def _destroy_stack(
+    environment: LocalEnvironment, config: StackConfig, endpoint: str, console: Console, *, include_data: bool
+) -> list[Resource]:
+    path, journal = environment.places.state(config.stack), journal_path(environment.places, config.stack)
+    prior, _ = replay(state.read(path), journal, project=config.project, stack=config.stack)
+    if prior is None:
+        return []
+    kept = [] if include_data else keep(prior)
+    kept_urns = {resource.urn for resource in kept}
+    going = tuple(replace(r, protect=False, retain_on_delete=False) for r in prior if r.urn not in kept_urns)
+    console.print(f"[bold]{config.stack}[/]")
+    progress = Progress(console)
+    outcome = _run(environment, config, endpoint, replace(prior, resources=going), progress, include_data=include_data)
+    assert outcome.deployment
+    left = [resource for resource in prior if resource.urn in kept_urns | set(outcome.deployment.by_urn())]
+    state.write(path, replace(prior, resources=tuple(left), outputs={}))
+    Journal(journal).remove()
+    console.print(f"  [bold]{summary(progress.counts)}[/]")
+    if outcome.failures:
+        raise DestroyFailed(
+            f"{config.stack}: {len(outcome.failures)} resources would not go. What is left is in the state: "
+            f"mend the cause, then run `stackyard local destroy --env {environment.name}` again."
+        )
+    return [resource for resource in kept if resource.protect or resource.retain_on_delete]
+
+
+def _run(
+    environment: LocalEnvironment,
+    config: StackConfig,
+    endpoint: str,
+    going: Deployment,
+    progress: Progress,
+    *,
+    include_data: bool,
+) -> Outcome:
+    places = environment.places
+    target = LocalTarget(
+        endpoint=endpoint,
+        kubernetes_store=str(places.kubernetes / "objects.json"),
+        kubernetes_version=environment.kubernetes_version,
+        journal=str(journal_path(places, config.stack)),
+        include_data=include_data,
+    )
+    settings = environment.settings[config.stack]
+    request = Request(
+        root=str(places.root),
+        main=str(places.root / "stacks"),
+        project=config.project,
+        stack=config.stack,
+        mode="destroy",
+        account_id=settings.environment.account_id,
+        region=settings.environment.region,
+        prior=to_document(going),
+        local=asdict(target),
+    )
+    variables = child_environment(places, endpoint=endpoint, region=environment.region, extra=to_environment(config))
+    return run_child(request, variables, progress)
+
+
+def keep(deployment: Deployment) -> list[Resource]:
+    """What a destroy leaves: protected and retained resources, their components' other parts, and what they depend on.
+
+    A bucket that stays must not lose its policy or its key.
+    """
+    by_urn = deployment.by_urn()
+    data = [r for r in deployment if (r.protect or r.retain_on_delete) and r.type != STACK_TYPE]
+    wanted = {resource.urn for resource in data}
+    parents = {r.parent for r in data if r.parent and by_urn[r.parent].type != STACK_TYPE}
+    wanted |= {r.urn for r in deployment if r.parent in parents}
+    pending = list(wanted)
+    while pending:
+        for needed in _needs(by_urn[pending.pop()]):
+            if needed in by_urn and needed not in wanted:
+                wanted.add(needed)
+                pending.append(needed)
+    return [resource for resource in deployment if resource.urn in wanted]
+
+
+def _needs(resource: Resource) -> Iterable[str]:
+    yield from resource.dependencies
+    yield from filter(None, (resource.parent, provider_urn(resource.provider), resource.deleted_with))
+
+
+def _write_retained(environment: LocalEnvironment, kept: list[Resource]) -> None:
+    """What stayed, in the format of `pulumi import --file`."""
+    resources = [{"type": r.type, "name": r.name, "id": r.id} for r in kept if r.custom and not r.is_provider]
+    text = json.dumps({"resources": resources}, indent=1) + "\n"
+    (environment.places.folder / "retained.json").write_text(text, encoding="utf-8")

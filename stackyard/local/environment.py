@@ -1,0 +1,85 @@
+"""One environment as the local stack sees it: its stacks in order, the emulated account in place of the real one."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import InvalidInput
+from stackyard.local.places import Places
+from stackyard.local.safety import EMULATED_ACCOUNT_ID
+from stackyard.program.capture import parse_settings
+from stackyard.program.stackfiles import StackConfig, read_stack, stack_names
+
+# The other environments follow when the AWS side is complete.
+LOCAL_ENVIRONMENTS = ("local", "dev")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalEnvironment:
+    places: Places
+    stacks: tuple[StackConfig, ...]
+    """Base before platform; the account id is the emulated one."""
+    settings: Mapping[str, Any]
+    """Typed settings by stack name."""
+    declared_account: str
+    """The account that the stack files name."""
+
+    @property
+    def name(self) -> str:
+        return self.places.env
+
+    @property
+    def region(self) -> str:
+        return next(iter(self.settings.values())).environment.region
+
+    @property
+    def kubernetes_version(self) -> str:
+        versions = [s.cluster.kubernetes_version for s in self.settings.values() if s.cluster is not None]
+        return str(versions[0]) if versions else ""
+
+
+def local_environment(root: Path, name: str) -> LocalEnvironment:
+    """The environment `name` of the checkout. Raises InvalidInput for one that cannot run locally, or with bad settings."""
+    if name not in LOCAL_ENVIRONMENTS:
+        raise InvalidInput(
+            f"environment {name!r} does not run on one machine yet: choose one of {', '.join(LOCAL_ENVIRONMENTS)}"
+        )
+    found = [config for stack in stack_names(root) if _environment_name(config := read_stack(root, stack)) == name]
+    if not found:
+        raise InvalidInput(f"no stack file names the environment {name!r}: stacks are {', '.join(stack_names(root))}")
+    declared = str(_environment(found[0]).get("accountId", ""))
+    stacks = tuple(sorted(map(_emulated, found), key=_layer_order))
+    settings = {config.stack: parse_settings(config) for config in stacks}
+    return LocalEnvironment(places=Places(root, name), stacks=stacks, settings=settings, declared_account=declared)
+
+
+def _environment(config: StackConfig) -> dict[str, Any]:
+    section = config.config.get(f"{config.project}:environment")
+    return section if isinstance(section, dict) else {}
+
+
+def _environment_name(config: StackConfig) -> str:
+    return str(_environment(config).get("name", ""))
+
+
+def _layer_order(config: StackConfig) -> bool:
+    return "base" not in _environment(config).get("layers", ())
+
+
+def _emulated(config: StackConfig) -> StackConfig:
+    """The configuration with the emulated account wherever the real one stands, ARNs included."""
+    declared = str(_environment(config).get("accountId", ""))
+    values = copy.deepcopy(config.config)
+    return replace(config, config=_replaced(values, declared)) if len(declared) == 12 else config
+
+
+def _replaced(value: Any, account: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(account, EMULATED_ACCOUNT_ID)
+    if isinstance(value, list):
+        return [_replaced(entry, account) for entry in value]
+    if isinstance(value, dict):
+        return {key: _replaced(entry, account) for key, entry in value.items()}
+    return value

@@ -1,0 +1,160 @@
+"""Carries decided steps out on the emulator and on the object store."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from stackyard.errors import UserError
+from stackyard.local.applied import Applied
+from stackyard.program.child import Request
+from stackyard.program.deployment import Resource
+from stackyard.program.derived import stable_uuid
+from stackyard.program.evaluation import Step
+from stackyard.program.executor import Done, Executor
+from stackyard.program.journal import Journal
+from stackyard.program.values import Value, plain
+
+# Client and emulator are both Python: more than this many calls at once bring nothing.
+WORKERS = 6
+
+
+class Provider(Protocol):
+    """What an embedded provider does; `inputs` are plain values, names and default tags filled in."""
+
+    def create(self, type_: str, urn: str, inputs: Mapping[str, Any]) -> Applied: ...
+
+    def update(
+        self,
+        type_: str,
+        urn: str,
+        id: str,
+        old_inputs: Mapping[str, Any],
+        old_outputs: Mapping[str, Any],
+        new_inputs: Mapping[str, Any],
+    ) -> Applied: ...
+
+    def delete(self, type_: str, urn: str, id: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalTarget:
+    """Where the steps go. Travels to the child as JSON."""
+
+    endpoint: str
+    """The emulator, on loopback."""
+    kubernetes_store: str
+    kubernetes_version: str
+    journal: str
+    include_data: bool = False
+    """For `destroy`: buckets are emptied and protected resources go too."""
+
+
+class LocalExecutor:
+    """The embedded providers behind one executor."""
+
+    planning = False
+
+    def __init__(self, providers: Mapping[str, Provider], *, include_data: bool = False):
+        self._providers = providers
+        self._include_data = include_data
+
+    def create(self, goal: Resource) -> Done:
+        if goal.is_provider:
+            outputs = {key: value for key, value in goal.inputs.items() if key != "__internal"}
+            return Done(id=stable_uuid(goal.urn), outputs=outputs)
+        applied = self._provider(goal).create(goal.type, goal.urn, _sent(goal))
+        return _done(applied, goal)
+
+    def update(self, prior: Resource, goal: Resource) -> Done:
+        if goal.is_provider:
+            return replace(self.create(goal), id=prior.id)
+        applied = self._provider(goal).update(
+            goal.type, goal.urn, prior.id, _sent(prior), plain(dict(prior.outputs)), _sent(goal)
+        )
+        return _done(applied, goal)
+
+    def delete(self, resource: Resource) -> None:
+        if resource.is_provider:
+            return
+        inputs = _sent(resource)
+        if self._include_data and resource.type == "aws:s3/bucket:Bucket":
+            inputs["forceDestroy"] = True
+        self._provider(resource).delete(resource.type, resource.urn, resource.id, inputs, plain(dict(resource.outputs)))
+
+    def _provider(self, resource: Resource) -> Provider:
+        package = resource.type.partition(":")[0]
+        if package not in self._providers:
+            raise UserError(
+                f"«{resource.name}» ({resource.type}) needs the provider {package}, which the local stack does not embed: "
+                f"it embeds {', '.join(sorted(self._providers))}"
+            )
+        return self._providers[package]
+
+
+def _sent(resource: Resource) -> dict[str, Value]:
+    """Inputs as the provider sends them: its default tags are among the tags."""
+    inputs: dict[str, Value] = plain(dict(resource.inputs))
+    if "tagsAll" in resource.outputs:
+        inputs["tags"] = plain(resource.outputs["tagsAll"])
+    return inputs
+
+
+def _done(applied: Applied, goal: Resource) -> Done:
+    outputs = dict(applied.outputs)
+    if "tagsAll" in goal.outputs:
+        # The program sees the tags that it gave; `tagsAll` has the rest.
+        outputs.pop("tags", None)
+        if "tags" in goal.inputs:
+            outputs["tags"] = goal.inputs["tags"]
+    return Done(id=applied.id, outputs=outputs, recorded=applied.recorded)
+
+
+def local_executor(request: Request, report: Callable[[Step], None]) -> tuple[Executor, Callable[[Step], None], int]:
+    """Executor, observer and number of workers for a child that provisions. Checks first that nothing real is reached."""
+    from stackyard.local.aws import AwsProvider
+    from stackyard.local.kubernetes import store as kubernetes_store
+    from stackyard.local.kubernetes.provider import KubernetesProvider
+    from stackyard.local.safety import assert_emulator, guard_sockets
+
+    target = LocalTarget(**request.local)
+    guard_sockets()
+    assert_emulator(target.endpoint, request.account_id)
+    aws = AwsProvider(
+        endpoint=target.endpoint,
+        account_id=request.account_id,
+        region=request.region,
+        cluster_endpoint=kubernetes_store.ENDPOINT,
+        cluster_ca=kubernetes_store.CERTIFICATE_AUTHORITY,
+    )
+    store = kubernetes_store.Store(Path(target.kubernetes_store))
+    kubernetes = KubernetesProvider(store=store, kubernetes_version=target.kubernetes_version)
+    executor = LocalExecutor({"aws": aws, "kubernetes": kubernetes}, include_data=target.include_data)
+    return executor, _journalled(report, Journal(Path(target.journal))), WORKERS
+
+
+def _journalled(report: Callable[[Step], None], journal: Journal) -> Callable[[Step], None]:
+    lock = threading.Lock()
+
+    def observe(step: Step) -> None:
+        with lock:
+            _note(step, journal)
+            report(step)
+
+    return observe
+
+
+def _note(step: Step, journal: Journal) -> None:
+    deletes = step.op in ("delete", "delete-replaced")
+    match step.phase:
+        case "start":
+            journal.intend(step.op, step.resource.urn)
+        case "done" if deletes:
+            # The new resource of a replacement has the same URN and stays.
+            if step.op == "delete":
+                journal.drop(step.resource.urn)
+        case "done" if step.op != "replace":
+            journal.keep(step.resource)
+        case _:
+            pass

@@ -1,0 +1,50 @@
+"""What `up` and `destroy` end with: what is there now, and what can be done next."""
+
+from rich.console import Console
+from rich.markup import escape
+
+from stackyard.errors import UserError
+from stackyard.local.destroy import Destroyed
+from stackyard.local.up import Provisioned
+from stackyard.program.values import secret_blinded, to_json
+
+
+def print_outputs(provisioned: Provisioned, console: Console) -> None:
+    for stack, deployment in provisioned.deployments.items():
+        custom = [r for r in deployment if r.custom and not r.is_provider and not r.external]
+        recorded = sum(r.recorded for r in custom)
+        console.print(
+            f"\n[bold]{escape(stack)}[/]: {len(custom)} resources, {len(custom) - recorded} emulated, "
+            f"{recorded} recorded (validated, not emulated)"
+        )
+        for name, value in sorted(deployment.outputs.items()):
+            console.print(f"  {escape(name)}: {escape(_short(to_json(value, secret=secret_blinded)))}", soft_wrap=True)
+    env = provisioned.environment.name
+    option = "" if env == "local" else f" --env {env}"
+    console.print("\nNext:")
+    if env == "local":
+        console.print("  stackyard pipelines run training --from 2013-01 --to 2013-03")
+    console.print(f"  stackyard local status{option}")
+    console.print(f"  stackyard local destroy{option}")
+
+
+def _short(value: object, limit: int = 160) -> str:
+    text = str(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
+    """Says what stayed. Raises UserError when something remained that was to go."""
+    if destroyed.kept:
+        console.print(f"\nKept, since it holds data ({len(destroyed.kept)} resources):")
+        for resource in destroyed.kept:
+            console.print(f"  {escape(resource.type)} {escape(resource.name)}  {escape(resource.id)}", soft_wrap=True)
+        option = "" if env == "local" else f" --env {env}"
+        console.print(
+            f"\n`stackyard local up{option}` takes it up again; `stackyard local destroy{option} --include-data` removes it."
+        )
+        return
+    if destroyed.remains:
+        listing = "\n".join(f"  {service}: {', '.join(names)}" for service, names in destroyed.remains.items())
+        raise UserError(f"the emulator still holds what no state knows:\n{listing}\n`stackyard local down` clears it")
+    console.print("\nNothing is left.")

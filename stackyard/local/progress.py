@@ -1,0 +1,92 @@
+"""What a person sees while a stack is provisioned: a line a resource, as Pulumi shows it."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+SIGNS = {
+    "create": ("[green]+[/]", "created"),
+    "update": ("[yellow]~[/]", "updated"),
+    "create-replacement": ("[magenta]++[/]", "created (replacement)"),
+    "delete-replaced": ("[magenta]--[/]", "deleted (replaced)"),
+    "delete": ("[red]-[/]", "deleted"),
+}
+PLANNED = {
+    "create": "create",
+    "update": "update",
+    "create-replacement": "replace",
+    "delete": "delete",
+}
+MINIMUM_SHOWN_S = 0.05
+
+
+@dataclass
+class Progress:
+    """Prints the steps of a child as they end; counts them by operation."""
+
+    console: Console
+    counts: Counter[str] = field(default_factory=Counter)
+    recorded: int = 0
+    emulated: int = 0
+    _started: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "log" and event["severity"] >= 2:
+            self.console.print(f"  [yellow]![/] {escape(event['message'])}")
+        if event["event"] != "step":
+            return
+        key = f"{event['op']} {event['urn']}"
+        match event["phase"]:
+            case "start":
+                self._started[key] = time.monotonic()
+            case "done":
+                self._done(event, time.monotonic() - self._started.pop(key, time.monotonic()))
+            case "skipped":
+                self.counts["skipped"] += 1
+                self._line("[dim]…[/]", event, "skipped: it depends on what failed")
+            case _:
+                self.counts["failed"] += 1
+                self._line("[red]✗[/]", event, "[red]failed[/]")
+                self.console.print(f"      {escape(event['message'])}")
+
+    def _done(self, event: Mapping[str, Any], seconds: float) -> None:
+        self.counts[event["op"]] += 1
+        if event["custom"] and event["op"] in ("create", "update", "create-replacement", "same"):
+            self.recorded += event["recorded"]
+            self.emulated += not event["recorded"]
+        if event["op"] not in SIGNS or not event["custom"]:
+            return
+        sign, verb = SIGNS[event["op"]]
+        notes = [verb]
+        if event["diffs"]:
+            notes.append(f"[dim]{escape(', '.join(event['diffs']))}[/]")
+        if event["recorded"]:
+            notes.append("[dim]recorded, not emulated[/]")
+        if seconds >= MINIMUM_SHOWN_S:
+            notes.append(f"[dim]{seconds:.2f} s[/]")
+        self._line(sign, event, "  ".join(notes))
+
+    def _line(self, sign: str, event: Mapping[str, Any], text: str) -> None:
+        self.console.print(f"  {sign:>2} {escape(event['type']):<58} {escape(event['name'])}  {text}", soft_wrap=True)
+
+    def changed(self) -> int:
+        return sum(self.counts[op] for op in SIGNS)
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """For example `12 created, 1 updated, 30 unchanged`."""
+    words = {
+        "create": "created",
+        "update": "updated",
+        "replace": "replaced",
+        "delete": "deleted",
+        "same": "unchanged",
+        "failed": "failed",
+        "skipped": "skipped",
+    }
+    return ", ".join(f"{counts[op]} {word}" for op, word in words.items() if counts.get(op)) or "nothing to do"

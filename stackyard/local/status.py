@@ -1,0 +1,50 @@
+"""`stackyard local status` and `down`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from stackyard.local import emulator, mirror
+from stackyard.local.environment import local_environment
+from stackyard.program import state
+
+
+def print_status(root: Path, env: str, console: Console) -> None:
+    environment = local_environment(root, env)
+    places = environment.places
+    server = emulator.running(places)
+    where = (
+        f"runs at {server.endpoint} (pid {server.pid})" if server else "does not run; `stackyard local up` starts it"
+    )
+    console.print(f"[bold]{escape(env)}[/]: the emulator {where}")
+    for config in environment.stacks:
+        deployment = state.read(places.state(config.stack))
+        if deployment is None:
+            console.print(f"  {config.stack}: nothing is provisioned")
+            continue
+        table = Table("component", "name", "resources", "recorded", title=config.stack, title_justify="left")
+        for resource in deployment:
+            if resource.type.startswith("stackyard:"):
+                children = [r for r in deployment if r.parent == resource.urn and r.custom]
+                recorded = sum(child.recorded for child in children)
+                table.add_row(resource.type.rsplit(":", 1)[-1], resource.name, str(len(children)), str(recorded or ""))
+        console.print(table)
+    kept = mirror.current(places)
+    console.print(f"Snapshot: {kept.objects} objects" if kept else "Snapshot: none yet")
+
+
+def down(root: Path, env: str, console: Console) -> None:
+    """Takes a last snapshot and stops the emulator. Nothing is lost: `up` provisions and restores."""
+    environment = local_environment(root, env)
+    server = emulator.running(environment.places)
+    if server is None:
+        console.print(f"{escape(env)}: the emulator does not run")
+        return
+    with state.locked(environment.places.folder / "environment"):
+        taken = mirror.snapshot(server.endpoint, environment.places)
+        emulator.stop(environment.places)
+    console.print(
+        f"{escape(env)}: stopped. {taken.objects} objects are kept in the snapshot; `stackyard local up` brings all back."
+    )

@@ -1,0 +1,205 @@
+"""`stackyard local up`: the program's stacks on the emulator, changed only where they differ."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from stackyard.errors import UserError
+from stackyard.local import emulator, mirror
+from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.executor import LocalTarget
+from stackyard.local.places import Places
+from stackyard.local.progress import Progress, summary
+from stackyard.local.safety import assert_emulator, child_environment
+from stackyard.program import state
+from stackyard.program.capture import request_for
+from stackyard.program.child import Request
+from stackyard.program.deployment import Deployment
+from stackyard.program.journal import Journal, replay
+from stackyard.program.process import Outcome, run_child
+from stackyard.program.stackfiles import StackConfig, to_environment
+
+
+class UpFailed(UserError):
+    """Some resources could not be provisioned; what exists is in the state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """What an `up` ended with."""
+
+    environment: LocalEnvironment
+    endpoint: str
+    deployments: dict[str, Deployment]
+    changed: int
+    """Operations carried out."""
+
+
+def up(root: Path, name: str, console: Console) -> Provisioned:
+    """Provisions every stack of the environment, base first. Raises UpFailed when a resource could not be made."""
+    environment = local_environment(root, name)
+    with state.locked(environment.places.folder / "environment"):
+        server = emulator.start(environment.places)
+        assert_emulator(server.endpoint, _account(environment))
+        _header(environment, server, console)
+        lost = _emulator_lost(environment.places, server.endpoint)
+        if lost:
+            _forget(environment, console)
+            # Before the first write: a run that is killed must find its own resources again.
+            emulator.mark(server.endpoint, _state_id(environment.places))
+        run = _Run(environment, server.endpoint, console)
+        deployments: dict[str, Deployment] = {}
+        for config in environment.stacks:
+            deployments[config.stack] = run.provision(config, deployments)
+        _restore(environment, server.endpoint, deployments, console, database=lost)
+    return Provisioned(environment=environment, endpoint=server.endpoint, deployments=deployments, changed=run.changed)
+
+
+class _Run:
+    """One `up` over the stacks of an environment."""
+
+    def __init__(self, environment: LocalEnvironment, endpoint: str, console: Console):
+        self._environment, self._endpoint, self._console = environment, endpoint, console
+        self.changed = 0
+
+    def provision(self, config: StackConfig, done: dict[str, Deployment]) -> Deployment:
+        places = self._environment.places
+        path = places.state(config.stack)
+        journal = journal_path(places, config.stack)
+        prior, unknown = replay(state.read(path), journal, project=config.project, stack=config.stack)
+        if journal.exists():
+            self._console.print(
+                f"An earlier run was interrupted: {len(prior.resources) if prior else 0} resources are known, "
+                f"{len(unknown)} calls have no known result. Going on from there."
+            )
+        self._console.print(f"\n[bold]{escape(config.stack)}[/]")
+        base = next((d for name, d in done.items() if name != config.stack), None)
+        if prior and (planned := self._plan(config, prior, base)) is not None:
+            return planned
+        outcome = self._apply(config, prior, base)
+        assert outcome.deployment
+        state.write(path, outcome.deployment)
+        Journal(journal).remove()
+        return outcome.deployment
+
+    def _plan(self, config: StackConfig, prior: Deployment, base: Deployment | None) -> Deployment | None:
+        """What would happen, before anything does. Returns the stack if nothing would."""
+        request = request_for(self._environment.places.root, config, mode="plan", prior=prior, base=base)
+        outcome = self._child(request, config, lambda event: None)
+        if outcome.failures:
+            raise UpFailed("Nothing was changed, since this cannot be done:\n" + "\n".join(outcome.failures))
+        changes = [step for step in outcome.steps if step["op"] not in ("same",)]
+        if changes or outcome.deployment is None or outcome.deployment.outputs != prior.outputs:
+            return None
+        self._console.print(f"  no changes: {len(prior.resources)} resources are as the program says")
+        return replace(outcome.deployment, outputs=prior.outputs)
+
+    def _apply(self, config: StackConfig, prior: Deployment | None, base: Deployment | None) -> Outcome:
+        places = self._environment.places
+        target = LocalTarget(
+            endpoint=self._endpoint,
+            kubernetes_store=str(places.kubernetes / "objects.json"),
+            kubernetes_version=self._environment.kubernetes_version,
+            journal=str(journal_path(places, config.stack)),
+        )
+        request = request_for(places.root, config, mode="up", prior=prior, base=base, local=asdict(target))
+        progress = Progress(self._console)
+        outcome = self._child(request, config, progress)
+        self.changed += progress.changed()
+        self._console.print(f"  [bold]{summary(progress.counts)}[/]: {counted(progress)}")
+        if outcome.failures:
+            assert outcome.deployment
+            state.write(places.state(config.stack), outcome.deployment)
+            Journal(journal_path(places, config.stack)).remove()
+            raise UpFailed(
+                f"{config.stack}: {len(outcome.failures)} failed. What exists is kept; mend the cause, then run "
+                f"`stackyard local up --env {self._environment.name}` again."
+            )
+        return outcome
+
+    def _child(self, request: Request, config: StackConfig, on_event: Progress | object) -> Outcome:
+        region = self._environment.region
+        environment = child_environment(
+            self._environment.places, endpoint=self._endpoint, region=region, extra=to_environment(config)
+        )
+        return run_child(request, environment, on_event)  # pyright: ignore[reportArgumentType]
+
+
+def counted(progress: Progress) -> str:
+    text = f"{progress.emulated} emulated"
+    return text + (f", {progress.recorded} recorded (validated, not emulated)" if progress.recorded else "")
+
+
+def journal_path(places: Places, stack: str) -> Path:
+    return places.state(stack).with_suffix(".journal.jsonl")
+
+
+def _account(environment: LocalEnvironment) -> str:
+    return next(iter(environment.settings.values())).environment.account_id
+
+
+def _header(environment: LocalEnvironment, server: emulator.Emulator, console: Console) -> None:
+    layers = ", ".join(str(layer) for s in environment.settings.values() for layer in s.environment.layers)
+    started = "started" if server.started else "running"
+    console.print(
+        f"[bold]Environment {escape(environment.name)}[/] ({layers}) on the emulator at {server.endpoint} ({started})"
+    )
+    account = _account(environment)
+    if environment.declared_account != account:
+        console.print(f"Account {environment.declared_account} is replaced by the emulated account {account}.")
+    console.print("Nothing here reaches a real account.")
+    if server.note:
+        console.print(escape(server.note))
+
+
+def _restore(
+    environment: LocalEnvironment,
+    endpoint: str,
+    deployments: Mapping[str, Deployment],
+    console: Console,
+    *,
+    database: bool,
+) -> None:
+    """Puts the last snapshot's contents into buckets that have just been made."""
+    buckets = [str(r.outputs["bucket"]) for d in deployments.values() for r in d.of_type("aws:s3/bucket:Bucket")]
+    written = mirror.restore_objects(endpoint, environment.places, buckets)
+    if database:
+        mirror.restore_database(environment.places)
+    if written:
+        console.print(f"\nThe buckets' contents are back from the last snapshot: {written} object versions.")
+
+
+def _state_id(places: Places) -> str:
+    """Ties the states to the emulator that holds their resources."""
+    path = places.folder / "state-id"
+    if not path.exists():
+        state.write_private(path, uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _emulator_lost(places: Places, endpoint: str) -> bool:
+    """Whether the emulator does not hold what the states say: it keeps everything in memory only."""
+    return emulator.marker(endpoint) != _state_id(places)
+
+
+def _forget(environment: LocalEnvironment, console: Console) -> None:
+    """Puts the states aside: what they describe went with the emulator's memory."""
+    places = environment.places
+    known = [
+        c.stack for c in environment.stacks if places.state(c.stack).exists() or journal_path(places, c.stack).exists()
+    ]
+    if not known:
+        return
+    console.print(
+        "The emulator has forgotten this environment (it keeps its resources in memory): provisioning it again."
+    )
+    for stack in known:
+        journal_path(places, stack).unlink(missing_ok=True)
+        if (path := places.state(stack)).exists():
+            path.replace(path.with_suffix(".lost.json"))
+    objects = places.kubernetes / "objects.json"
+    objects.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""The process in which a program runs: reads one request from standard input, writes events as JSON lines.
+
+The program's own prints go to standard error, so that they cannot be mistaken for events.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from stackyard.errors import UserError
+from stackyard.program.deployment import Deployment
+from stackyard.program.evaluation import Evaluation, Step
+from stackyard.program.executor import Deriving, Executor, Planning
+from stackyard.program.values import Value, from_json
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the child is to do. Everything in it is JSON."""
+
+    root: str
+    main: str
+    project: str
+    stack: str
+    mode: Literal["capture", "plan", "up", "destroy"]
+    account_id: str
+    region: str
+    prior: dict[str, Any] | None = None
+    """A document (`records.to_document`)."""
+    references: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Outputs of other stacks by their full name."""
+    disabled_default_providers: tuple[str, ...] = ()
+    local: dict[str, Any] = field(default_factory=dict)
+    """For `up` and `destroy`: what stackyard/local/executor.py needs."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def step_event(step: Step) -> dict[str, Any]:
+    decision = step.decision
+    return {
+        "event": "step",
+        "op": step.op,
+        "phase": step.phase,
+        "urn": step.resource.urn,
+        "type": step.resource.type,
+        "name": step.resource.name,
+        "custom": step.resource.custom,
+        "recorded": step.resource.recorded,
+        "diffs": list(decision.diffs) if decision else [],
+        "keys": list(decision.keys) if decision else [],
+        "replacement_unknown": bool(decision and decision.replacement_unknown),
+        "message": step.message,
+    }
+
+
+def main() -> int:
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def emit(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+        events.flush()
+
+    try:
+        request = Request(**json.loads(sys.stdin.read()))
+        return _serve(request, emit)
+    except UserError as error:
+        emit({"event": "refused", "message": str(error), "status": error.exit_status})
+    except Exception:
+        emit({"event": "crashed", "message": traceback.format_exc()})
+    return 1
+
+
+def _serve(request: Request, emit: Emit) -> int:
+    # These two import the SDK; everything before them is quick.
+    from stackyard.program.records import from_document, to_document
+    from stackyard.program.run import program_file, run
+
+    prior = from_document(request.prior) if request.prior else None
+    executor, observe, workers = _executor(request, emit)
+    evaluation = Evaluation(
+        project=request.project, stack=request.stack, executor=executor, prior=prior, observe=observe
+    )
+    if request.mode == "destroy":
+        evaluation.finish()
+    else:
+        run(
+            program_file(Path(request.main)),
+            evaluation,
+            dry_run=executor.planning,
+            workers=workers,
+            stack_outputs=_references(request.references),
+            disabled_default_providers=tuple(request.disabled_default_providers),
+            log=lambda severity, message: emit({"event": "log", "severity": severity, "message": message}),
+        )
+    result: Deployment = evaluation.result()
+    emit({"event": "result", "failures": evaluation.failures, "deployment": to_document(result)})
+    return 1 if evaluation.failures else 0
+
+
+def _executor(request: Request, emit: Emit) -> tuple[Executor, Callable[[Step], None], int]:
+    def report(step: Step) -> None:
+        emit(step_event(step))
+
+    match request.mode:
+        case "capture":
+            from stackyard.program.derived import Place
+
+            return Deriving(Place(request.account_id, request.region)), lambda step: None, 1
+        case "plan":
+            return Planning(), report, 1
+        case _:
+            from stackyard.local.executor import local_executor
+
+            return local_executor(request, report)
+
+
+def _references(references: Mapping[str, Any]) -> Callable[[str], Mapping[str, Value]]:
+    def outputs(name: str) -> Mapping[str, Value]:
+        if name not in references:
+            raise UserError(f"the program refers to the stack {name}, whose outputs nobody knows: deploy it first")
+        return from_json(references[name])
+
+    return outputs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Starts the child in which a program runs, and reads its events."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackyard.errors import UserError
+from stackyard.program.child import Request
+from stackyard.program.deployment import Deployment
+from stackyard.program.records import from_document
+
+
+class Refused(UserError):
+    """The program or the evaluation said what is wrong."""
+
+    def __init__(self, message: str, exit_status: int = 1):
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class Crashed(UserError):
+    """The program ended with an exception that is nobody's message: its stack trace is the message."""
+
+
+@dataclass
+class Outcome:
+    """What a child reported."""
+
+    deployment: Deployment | None = None
+    failures: list[str] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+
+def run_child(
+    request: Request, environment: Mapping[str, str], on_event: Callable[[dict[str, Any]], None] = lambda event: None
+) -> Outcome:
+    """Runs one request to its end. Raises Refused or Crashed when the child got nowhere; failures of steps are in the outcome."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stackyard.program.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(environment),
+        cwd=request.root,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    outcome = Outcome()
+    trouble: UserError | None = None
+    with process:
+        process.stdin.write(request.to_json())
+        process.stdin.close()
+        for line in process.stdout:
+            event = json.loads(line)
+            match event["event"]:
+                case "step":
+                    outcome.steps.append(event)
+                case "result":
+                    outcome.deployment = from_document(event["deployment"])
+                    outcome.failures = event["failures"]
+                case "refused":
+                    trouble = Refused(event["message"], event["status"])
+                case "crashed":
+                    trouble = Crashed(f"the program ended with an exception:\n\n{event['message']}")
+                case _:
+                    pass
+            on_event(event)
+    if trouble:
+        raise trouble
+    if outcome.deployment is None:
+        raise Crashed(f"the program's process ended with status {process.returncode} before it reported a result")
+    return outcome
+
+
+def capture_environment(config: Mapping[str, str], home: str) -> dict[str, str]:
+    """The environment of a capture: the configuration and nothing of the caller's. It needs no credentials and no network."""
+    from stackyard.local.safety import guard_path
+
+    return {
+        "PATH": os.defpath,
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(guard_path()),
+        **config,
+    }
