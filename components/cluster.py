@@ -11,6 +11,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
+from components.address_plan import PRIVATE_RANGES
 from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy, used_by_log_group
 from components.iam_policies import service_trust_policy
@@ -27,7 +28,7 @@ CLUSTER_POLICY = "AmazonEKSClusterPolicy"
 # https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html: an access policy, which is none of IAM's.
 CLUSTER_ADMIN_ACCESS = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 ROLE_SESSION_SECONDS = 3600
-ANYWHERE_PREFIX = 0
+WIDEST_PUBLIC_PREFIX = 8
 FEWEST_SUBNETS = 2
 
 
@@ -270,5 +271,9 @@ def _check_public_access(cidr: str) -> None:
         block = IPv4Network(cidr)
     except ValueError as error:
         raise ValueError(f"{cidr!r} is no block for the API endpoint ({error}); write it like 203.0.113.0/24") from None
-    if block.prefixlen == ANYWHERE_PREFIX:
+    if block.prefixlen < WIDEST_PUBLIC_PREFIX:
         raise ValueError(f"{cidr} opens the API endpoint to everyone: list your own blocks, for example 203.0.113.0/24")
+    if any(block.overlaps(range_) for range_ in PRIVATE_RANGES):
+        raise ValueError(
+            f"{cidr} is private, and EKS refuses it for the public endpoint: list the public addresses that you come from"
+        )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from stacks.problems import MISSING, nearest, refuse
+from stacks.problems import MISSING, refuse
 from stacks.versions import KUBERNETES_VERSIONS, next_allowed
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -18,6 +18,8 @@ LOG_RETENTION_DAYS = (
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 SHORTEST_VPC_PREFIX, LONGEST_VPC_PREFIX = 16, 28
+# Holds an environment of two or three zones (stacks/addresses.py), so it may be suggested.
+SMALLEST_USUAL_PREFIX = 22
 PRIVATE_RANGES = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 # RFC 6598, routable inside a VPC: what AWS recommends for pods when private addresses are scarce.
 SHARED_RANGE = ipaddress.IPv4Network("100.64.0.0/10")
@@ -57,7 +59,7 @@ def _private_network(value: str) -> str:
             "addresses outside RFC 1918 belong to somebody else and become unreachable from the VPC",
             "10.20.0.0/16",
         )
-    return _vpc_sized(value, network)
+    return _vpc_sized(value, network, "10.20.0.0/16")
 
 
 def _pod_network(value: str) -> str:
@@ -68,15 +70,16 @@ def _pod_network(value: str) -> str:
             "other addresses belong to somebody else and become unreachable from the VPC",
             "100.64.0.0/16",
         )
-    return _vpc_sized(value, network)
+    return _vpc_sized(value, network, "100.64.0.0/16")
 
 
-def _vpc_sized(value: str, network: ipaddress.IPv4Network) -> str:
+def _vpc_sized(value: str, network: ipaddress.IPv4Network, example: str) -> str:
     if not SHORTEST_VPC_PREFIX <= network.prefixlen <= LONGEST_VPC_PREFIX:
+        too_small = network.prefixlen > LONGEST_VPC_PREFIX
         raise refuse(
             f"must have a prefix from /{SHORTEST_VPC_PREFIX} to /{LONGEST_VPC_PREFIX}",
             "AWS creates no larger and no smaller ranges in a VPC",
-            f"{network.network_address}/16" if network.prefixlen > LONGEST_VPC_PREFIX else "10.20.0.0/16",
+            str(network.supernet(new_prefix=SHORTEST_VPC_PREFIX)) if too_small else example,
         )
     return value
 
@@ -99,7 +102,7 @@ def _network(value: str, example: str) -> ipaddress.IPv4Network:
         raise refuse(
             "must start at the first address of its network",
             f"{interface.ip} lies inside {interface.network}, and AWS would silently use that one",
-            str(interface.network),
+            str(interface.network) if interface.network.prefixlen <= SMALLEST_USUAL_PREFIX else example,
         )
     return interface.network
 
@@ -141,8 +144,8 @@ def tag_problem(text: str, length: int, *, example: str, what: str) -> Exception
         (c for c in text if not (c in TAG_PUNCTUATION or unicodedata.category(c)[0] in "LN" or c == " ")), None
     )
     if wrong is not None:
-        name = unicodedata.name(wrong, f"U+{ord(wrong):04X}").lower()
-        return refuse(f"must consist of {TAG_RULE} as {what}", f"AWS refuses {name}", example)
+        name = "a line break" if wrong in "\r\n" else unicodedata.name(wrong, "a control character").lower()
+        return refuse(f"must consist of {TAG_RULE} as {what}", f"AWS refuses {name} (U+{ord(wrong):04X})", example)
     if text.lower().startswith("aws:"):
         return refuse(f"must not start with aws: as {what}", "AWS keeps that prefix for itself", example)
     return None
@@ -265,9 +268,3 @@ Cron = Annotated[str, *matching(
     "the pipeline starts by it, in UTC",
     "0 3 2 * *",
 )]  # fmt: skip
-
-
-def nearest_hint(word: str, known: list[str]) -> str:
-    """`, did you mean X?`, or nothing."""
-    near = nearest(word, known)
-    return f", did you mean {near}?" if near else ""

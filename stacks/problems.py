@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from stacks.plain import is_list, is_mapping
 from stackyard.errors import InvalidInput
 
 MISSING = object()
@@ -35,6 +36,10 @@ class Problem:
     """Why, without a full stop."""
     example: str = ""
     """A valid line, `path: value` in YAML; empty where none can be named."""
+
+    @property
+    def section(self) -> str:
+        return self.path.partition(".")[0].partition("[")[0]
 
     def __str__(self) -> str:
         subject = f"{self.path} is {self.value}, but {self.rule}" if self.value else f"{self.path} {self.rule}"
@@ -84,8 +89,8 @@ def shown(value: Any) -> str:
         return "empty"
     if isinstance(value, list | tuple) and not value:
         return "an empty list"
-    if isinstance(value, dict):
-        return f"a mapping with the keys {', '.join(map(str, value))}"[:LONGEST_VALUE] if value else "an empty mapping"
+    if is_mapping(value):
+        return f"a mapping with the keys {', '.join(value)}"[:LONGEST_VALUE] if value else "an empty mapping"
     text = json.dumps(value, ensure_ascii=False, default=str)
     if len(text) <= LONGEST_VALUE:
         return text
@@ -95,15 +100,13 @@ def shown(value: Any) -> str:
 
 def flow(value: Any) -> str:
     """A value as one line of YAML."""
-    match value:
-        case str():
-            return value if _plain(value) else json.dumps(value, ensure_ascii=False)
-        case dict():
-            return "{" + ", ".join(f"{flow(str(key))}: {flow(entry)}" for key, entry in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(map(flow, value)) + "]"
-        case _:
-            return json.dumps(value)
+    if isinstance(value, str):
+        return value if _plain(value) else json.dumps(value, ensure_ascii=False)
+    if is_mapping(value):
+        return "{" + ", ".join(f"{flow(key)}: {flow(entry)}" for key, entry in value.items()) + "}"
+    if is_list(value) or isinstance(value, tuple):
+        return "[" + ", ".join(map(flow, list[Any](value))) + "]"
+    return json.dumps(value)
 
 
 def _plain(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stacks.naming import BUCKET_NAME_LENGTH, physical_name
+from stacks.naming import BUCKET_NAME_LENGTH
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment, Layer
@@ -14,7 +14,6 @@ from stacks.sections.operations import BuildRunner, Ci
 from stacks.sections.platform import Runners
 from stacks.sections.pools import NodePool
 from stacks.sections.teams import Pipeline, Team
-from stackyard.errors import InvalidInput
 
 BASE, PLATFORM, ACCOUNT = Layer.BASE, Layer.PLATFORM, Layer.ACCOUNT
 LAYERS_OF: Mapping[str, frozenset[Layer]] = {
@@ -43,6 +42,8 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
 }
 PIPELINE_BUCKET = "data"
 GENERAL_POOL = "general"
+OWN_BUCKETS = ("access-logs",)
+"""Buckets that components create beside the configured ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,11 @@ class Draft:
     stack: str = ""
     environment: Environment | None = None
     network: Network | None = None
-    data_buckets: Mapping[int, DataBucket] = field(default_factory=dict)
+    data_buckets: Mapping[int, DataBucket] = field(default_factory=dict[int, DataBucket])
     build_runner: BuildRunner | None = None
-    node_pools: Mapping[int, NodePool] = field(default_factory=dict)
-    teams: Mapping[int, Team] = field(default_factory=dict)
-    pipelines: Mapping[int, Pipeline] = field(default_factory=dict)
+    node_pools: Mapping[int, NodePool] = field(default_factory=dict[int, NodePool])
+    teams: Mapping[int, Team] = field(default_factory=dict[int, Team])
+    pipelines: Mapping[int, Pipeline] = field(default_factory=dict[int, Pipeline])
     runners: Runners | None = None
     ci: Ci | None = None
     given: frozenset[str] = frozenset()
@@ -166,42 +167,45 @@ def _bucket_problems(draft: Draft) -> Iterator[Problem]:
             "pipelines read and write there",
             [{"name": PIPELINE_BUCKET}],
         )
+    yield from _physical_name_problems(draft)
+
+
+def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
     environment = draft.environment
     if not environment or not draft.good(*(f"environment.{key}" for key in ("name", "prefix", "accountId", "region"))):
         return
+    rest = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{environment.region}")
+    most = BUCKET_NAME_LENGTH - rest
     for index, bucket in draft.data_buckets.items():
-        try:
-            physical_name(
-                prefix=environment.prefix,
-                environment=environment.name,
-                noun=bucket.name,
-                account_id=environment.account_id,
-                region=environment.region,
-            )
-        except InvalidInput:
-            rest = physical_name(
-                prefix=environment.prefix,
-                environment=environment.name,
-                noun="",
-                account_id=environment.account_id,
-                region=environment.region,
-            )
-            most = BUCKET_NAME_LENGTH - len(rest)
+        path = f"dataBuckets[{index}]"
+        if bucket.name in OWN_BUCKETS:
+            rule, reason = "must be another name", f"Stackyard itself creates a bucket {bucket.name}"
+            yield problem(f"{path}.name", bucket.name, rule, reason, "data-logs")
+        elif len(bucket.name) > most:
             yield problem(
-                f"dataBuckets[{index}].name",
+                f"{path}.name",
                 bucket.name,
                 f"must have at most {most} characters",
                 f"with prefix, environment, account and region the bucket's name would have "
-                f"{len(rest) + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
+                f"{rest + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
                 bucket.name[:most].rstrip("-"),
             )
         if bucket.replica_region == environment.region:
             yield problem(
-                f"dataBuckets[{index}].replicaRegion",
+                f"{path}.replicaRegion",
                 bucket.replica_region,
                 "must be another region than environment.region",
                 "a copy in the same region is lost together with the original",
             )
+    longest = max(map(len, OWN_BUCKETS))
+    if draft.data_buckets and longest > most:
+        yield problem(
+            "environment.name",
+            environment.name,
+            f"must have at most {len(environment.name) + most - longest} characters with the prefix {environment.prefix}",
+            f"the bucket for access logs would have a name of {rest + longest} characters, "
+            f"and S3 allows {BUCKET_NAME_LENGTH}",
+        )
 
 
 def _pool_problems(draft: Draft) -> Iterator[Problem]:

@@ -6,18 +6,16 @@
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
-from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from stacks import rules
-from stacks.domain import PLACEHOLDER
 from stacks.naming import BUCKET_NAME_LENGTH, physical_name
-from stacks.problems import MISSING, Problem, SettingsError, problem, refuse
+from stacks.problems import Problem, SettingsError, refuse
 from stacks.protection import PROFILES, Protection, ProtectionProfile
+from stacks.reader import Reader
 from stacks.sections.data import DataBucket, Registry, Tracking
 from stacks.sections.environment import Environment, Layer
 from stacks.sections.network import Network
@@ -26,7 +24,7 @@ from stacks.sections.platform import Cluster, Monitoring, Runners, Serving
 from stacks.sections.pools import NodePool
 from stacks.sections.section import Section
 from stacks.sections.teams import Pipeline, Team
-from stacks.translate import NO_SECRETS, Location, example_at, example_of, field_at, problems_of, unknown_key
+from stacks.translate import example_of
 
 __all__ = ["Layer", "Problem", "Protection", "Settings", "SettingsError", "load", "parse", "physical_name", "present"]
 
@@ -101,7 +99,6 @@ class Settings(Section):
 
 SECTIONS: Mapping[str, Any] = {to_camel(name): field.annotation for name, field in Settings.model_fields.items()}
 """Section, as in YAML, to its type."""
-LIST_SECTIONS = frozenset({"dataBuckets", "nodePools", "teams", "pipelines"})
 
 
 def present(section: T | None) -> T:
@@ -145,13 +142,13 @@ def parse(config: Mapping[str, Any], *, secret_keys: Collection[str] = (), stack
     `secret_keys` are the sections that hold an encrypted value; `stack` is the stack's name, where it is known.
     Raises SettingsError with all problems at once.
     """
-    reader = _Reader(config, secret_keys)
-    reader.read()
-    draft = reader.draft(stack)
-    found = [*reader.problems, *rules.check(draft, _section_example)]
+    reader = Reader(Settings, config, secret_keys)
+    found = [*reader.problems, *rules.check(reader.draft(stack), _section_example)]
     if found:
-        raise SettingsError(sorted(found, key=_section_order), stack)
-    return Settings.model_validate_json(json.dumps(reader.sections))
+        order = list(SECTIONS)
+        place = {name: index for index, name in enumerate(order)}
+        raise SettingsError(sorted(found, key=lambda item: place.get(item.section, len(order))), stack)
+    return Settings(**reader.arguments())
 
 
 def _rule_problems(settings: Settings) -> Iterator[Problem]:
@@ -173,88 +170,3 @@ def _rule_problems(settings: Settings) -> Iterator[Problem]:
 
 def _section_example(name: str) -> Any:
     return example_of(SECTIONS[name])
-
-
-def _section_order(item: Problem) -> tuple[int, str]:
-    name = item.path.partition(".")[0].partition("[")[0]
-    order = list(SECTIONS)
-    return (order.index(name) if name in order else len(order), "")
-
-
-class _Reader:
-    """Reads section by section, and keeps what is readable of a section that is not wholly so."""
-
-    def __init__(self, config: Mapping[str, Any], secret_keys: Collection[str]):
-        self.sections: dict[str, Any] = {}
-        """Sections that were given, with the defaults that follow from the protection."""
-        self.models: dict[str, Any] = {}
-        """Section to its model, or to its models by index."""
-        self.problems: list[Problem] = []
-        self._config, self._secret_keys = config, secret_keys
-
-    def read(self) -> None:
-        for key, value in self._config.items():
-            if key not in SECTIONS:
-                self.problems.append(unknown_key(key, key, value, Settings, ()))
-            elif value not in (None, "", {}, []):
-                # What is left empty counts as left out: that is how Pulumi.yaml fills in a missing section.
-                self.sections[key] = value
-        if "environment" not in self.sections:
-            example = _section_example("environment")
-            reason = "it says what the stack is and where it lives"
-            self.problems.append(problem("environment", MISSING, "is missing and must be given", reason, example))
-        for key in SECTIONS:
-            if key in self.sections:
-                self._read_section(key)
-
-    def draft(self, stack: str) -> rules.Draft:
-        known = {field: self.models[to_camel(field)] for field in _DRAFT_FIELDS if to_camel(field) in self.models}
-        bad = frozenset(item.path for item in self.problems)
-        return replace(rules.Draft(stack=stack, given=frozenset(self.sections), bad=bad), **known)
-
-    def _read_section(self, key: str) -> None:
-        if secrets := list(self._secret_problems(key)):
-            # Nothing else is said about the section: another sentence might show a decrypted value.
-            self.problems += secrets
-            return
-        if key not in LIST_SECTIONS:
-            self._fill_defaults(self.sections[key], SECTIONS[key])
-            self.models[key] = self._read_model(self.sections[key], SECTIONS[key], (key,))
-            self.models = {name: model for name, model in self.models.items() if model is not None}
-        elif not isinstance(self.sections[key], list):
-            rule, reason = "must be a list", "each entry describes one, and there may be several"
-            self.problems.append(problem(key, self.sections[key], rule, reason, _section_example(key)))
-        else:
-            entry_type = field_at(SECTIONS[key], (0,))[0]
-            for entry in self.sections[key]:
-                self._fill_defaults(entry, entry_type)
-            models = (self._read_model(v, entry_type, (key, i)) for i, v in enumerate(self.sections[key]))
-            self.models[key] = {index: model for index, model in enumerate(models) if model is not None}
-
-    def _secret_problems(self, key: str) -> Iterator[Problem]:
-        paths = list(_secure_paths(self.sections[key], key)) or ([key] if key in self._secret_keys else [])
-        for path in paths:
-            yield Problem(path=path, value="encrypted", rule="must not be a secret (`secure:`)", reason=NO_SECRETS)
-
-    def _fill_defaults(self, value: Any, model: Any) -> None:
-        """Puts in what follows from the protection, where the stack does not say otherwise."""
-        environment = self.models.get("environment")
-        if environment is None or not isinstance(value, dict):
-            return
-        for name, field in _protected_fields(model):
-            level = getattr(PROFILES[environment.protection], name)
-            value.setdefault(field, level)
-
-    def _read_model(self, value: Any, model: Any, prefix: Location) -> Any:
-        found = list(_placeholder_problems(value, model, prefix))
-        stuck = {item.path for item in found}
-        try:
-            result = _adapter(model).validate_json(json.dumps(value))
-        except ValidationError as error:
-            found += [item for item in problems_of(error, model, prefix) if item.path not in stuck]
-            self.problems += found
-            return _salvaged(value, model, {entry["loc"] for entry in error.errors(include_url=False)})
-        path = _dotted(prefix)
-        found += [item for item in result.problems(path) if item.path not in stuck]
-        self.problems += found
-        return result

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from stacks.plain import is_list, is_mapping
 from stacks.problems import MISSING, SECRET_NAME, Problem, dotted, nearest, problem, shown
 
 Location = tuple[int | str, ...]
@@ -37,7 +38,7 @@ def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Pr
     annotation, field = field_at(model, location)
     example = example_at(model, location)
     at = path
-    if location and get_origin(_bare(field_at(model, location[:-1])[0])) in (dict, Mapping) and kind == "rule":
+    if location and get_origin(bare(field_at(model, location[:-1])[0])) in (dict, Mapping) and kind == "rule":
         # The example of a mapping's entry is the whole mapping: its key may be what is wrong.
         location, at = location[:-1], dotted(prefix + location[:-1])
         example = example_at(model, location)
@@ -51,8 +52,7 @@ def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Pr
         example = context.get("example", example) if at == path else example
     else:
         rule, reason = _builtin_rule(kind, context, entry["input"], annotation), _reason(field)
-    hide = field is not None and (field.json_schema_extra or {}) == {"x-sensitive": True}
-    value = HIDDEN if hide else shown(entry["input"])
+    value = HIDDEN if mark(field, "x-sensitive") else shown(entry["input"])
     return Problem(path=path, value=value, rule=rule, reason=reason, example=_line(at, example))
 
 
@@ -62,7 +62,7 @@ def _line(path: str, example: Any) -> str:
 
 def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location) -> Problem:
     """A key that a section (or the whole, when `owner` is the settings' model) does not have."""
-    fields = _fields(owner)
+    fields = yaml_fields(owner)
     if SECRET_NAME.search(key) and not isinstance(value, bool | int | float):
         return Problem(
             path=path,
@@ -82,7 +82,7 @@ def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location) -> Pr
 
 
 def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: Any) -> str:
-    quotes = ": put it in quotes" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    quotes = " in quotes" if isinstance(value, int | float) and not isinstance(value, bool) else ""
     match kind:
         case "string_type":
             return f"must be text{quotes}"
@@ -99,7 +99,7 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
         case "dict_type" | "model_type" | "model_attributes_type" | "mapping_type":
             return "must be a mapping of keys to values"
         case "enum":
-            choices = [str(member) for member in _bare(annotation)]
+            choices = [str(member) for member in bare(annotation)]
             near = nearest(value, choices) if isinstance(value, str) else None
             return f"must be one of {', '.join(choices)}" + (f", did you mean {near}?" if near else "")
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
@@ -133,17 +133,16 @@ def _entries(count: int) -> str:
 def _reason(field: FieldInfo | None) -> str:
     if field is None or not field.description:
         return "the section is written like that"
-    first = re.split(r"\.(?: |$)", field.description)[0]
-    return f"it says «{first[0].lower()}{first[1:]}»"
+    return f"the setting means «{re.split(r'[.](?: |$)', field.description)[0]}»"
 
 
 def field_at(model: Any, location: Location) -> tuple[Any, FieldInfo | None]:
     """Annotation at a location inside `model`, and the nearest field on the way to it."""
     annotation, field = model, None
     for part in location:
-        annotation = _bare(annotation)
+        annotation = bare(annotation)
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = _fields(annotation).get(str(part))
+            field = yaml_fields(annotation).get(str(part))
             annotation = field.annotation if field else Any
         else:
             arguments = get_args(annotation)
@@ -156,42 +155,44 @@ def example_at(model: Any, location: Location) -> Any:
     if not location:
         return example_of(model)
     annotation, field = field_at(model, location)
-    bare = _bare(annotation)
-    owner = _bare(field_at(model, location[:-1])[0])
+    inner = bare(annotation)
+    owner = bare(field_at(model, location[:-1])[0])
     if isinstance(owner, type) and issubclass(owner, BaseModel) and field is not None:
         return field.examples[0] if field.examples else example_of(annotation)
-    if isinstance(bare, type) and issubclass(bare, BaseModel):
-        return example_of(bare)
+    if isinstance(inner, type) and issubclass(inner, BaseModel):
+        return example_of(inner)
     parent = example_at(model, location[:-1])
-    match parent:
-        case [first, *_] if isinstance(location[-1], int):
-            return first
-        case dict() if parent:
-            return next(iter(parent.values()))
-        case _:
-            return MISSING
+    if is_list(parent) and parent:
+        return parent[0]
+    return next(iter(parent.values())) if is_mapping(parent) and parent else MISSING
 
 
 def example_of(annotation: Any) -> Any:
     """A valid value for a type: for a section its required fields with their examples."""
-    annotation = _bare(annotation)
+    annotation = bare(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        required = {name: field for name, field in _fields(annotation).items() if field.is_required()}
+        required = {name: field for name, field in yaml_fields(annotation).items() if field.is_required()}
         return {name: example_at(annotation, (name,)) for name in required}
     if get_origin(annotation) is tuple:
         return [example_of(get_args(annotation)[0])]
     return MISSING
 
 
-def _fields(model: Any) -> dict[str, FieldInfo]:
+def yaml_fields(model: Any) -> dict[str, FieldInfo]:
     """Fields by the name that stands in YAML."""
-    model = _bare(model)
+    model = bare(model)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return {}
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _bare(annotation: Any) -> Any:
+def mark(field: FieldInfo | None, name: str) -> str:
+    """A remark that a field carries for the tools of this folder, `x-…`; empty when it carries none."""
+    extra = field.json_schema_extra if field else None
+    return str(extra[name]) if isinstance(extra, dict) and name in extra else ""
+
+
+def bare(annotation: Any) -> Any:
     """An annotation without `Annotated` and `| None`."""
     while True:
         if get_origin(annotation) is Annotated:

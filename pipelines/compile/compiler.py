@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import declaration as declared
@@ -21,6 +22,16 @@ COMPILE_SECONDS = 120
 
 _CHILD = Path(__file__).with_name("child.py")
 _HASH = "@{package.sha256}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """What Metaflow makes of a flow."""
+
+    template: str
+    """JSON of the WorkflowTemplate, a placeholder where the package's hash belongs."""
+    package: bytes
+    """Gzipped tar with the code."""
 
 
 def compile_pipeline(
@@ -40,34 +51,23 @@ def compile_pipeline(
     the framework's own words when it refuses the flow.
     """
     declaration = declaration or declared.declaration(name)
-    raw, blob = _translate(declaration, root, extra_environment or {})
-    content = archive.repack(blob)
-    sha256 = hashlib.sha256(content).hexdigest()
-    template = shape.shape(json.loads(raw.replace(_HASH, sha256)), declaration)
-    template["metadata"]["annotations"][shape.PACKAGE_ANNOTATION] = sha256
-    compiled = CompiledPipeline(
-        name=name,
-        declaration_digest=declaration.digest(),
-        package=Package(sha256=sha256, key=f"{declaration.packages_prefix}{sha256}.tgz"),
-        template=template,
-        cron=cron_workflow(declaration),
-    )
-    _write(compiled, out_dir or root / "pipelines" / name / "compiled")
+    compiled, content = assemble(declaration, translate(declaration, root, extra_environment or {}))
+    write(compiled, out_dir or root / "pipelines" / name / "compiled")
     _write_package(root / compiled.package.path, content)
     return compiled
 
 
 def stale(name: str, *, root: Path = ROOT) -> list[str]:
-    """Names of committed files that differ from what the sources compile to now."""
-    committed = root / "pipelines" / name / "compiled"
-    with tempfile.TemporaryDirectory() as folder:
-        expected = compile_pipeline(name, Path(folder), root=root).files()
-    there = {path.name: path.read_text() for path in committed.glob("*.json")}
+    """Names of committed files that differ from what the sources compile to now. Writes nothing."""
+    declaration = declared.declaration(name)
+    compiled, _ = assemble(declaration, translate(declaration, root, {}))
+    expected = compiled.files()
+    there = {path.name: path.read_text() for path in (root / "pipelines" / name / "compiled").glob("*.json")}
     return sorted(file for file in expected | there if expected.get(file) != there.get(file))
 
 
-def _translate(declaration: PipelineDeclaration, root: Path, extra: Mapping[str, str]) -> tuple[str, bytes]:
-    """Metaflow's template as JSON, and its code package."""
+def translate(declaration: PipelineDeclaration, root: Path, extra_environment: Mapping[str, str]) -> Translation:
+    """Lets Metaflow translate the flow, in a process and a folder of its own. Raises UserError when it refuses."""
     with tempfile.TemporaryDirectory(prefix="stackyard-compile-") as folder:
         code, out = Path(folder) / "code", Path(folder) / "out"
         code.mkdir()
@@ -76,17 +76,32 @@ def _translate(declaration: PipelineDeclaration, root: Path, extra: Mapping[str,
         url = f"s3://{token('bucket')}/{declaration.packages_prefix}{_HASH}.tgz"
         arguments = [str(out), url, f"stackyard-{declaration.name}", declaration.name]
         result = subprocess.run(
-            # No -I: the flow's folder is the first place that its pods import from, here too.
             [sys.executable, "-B", str(_CHILD), *arguments],
             cwd=code,
-            env=_environment(Path(folder)) | dict(extra),
+            env=_environment(Path(folder)) | dict(extra_environment),
             capture_output=True,
             text=True,
             timeout=COMPILE_SECONDS,
         )
         if result.returncode or not (out / "package.tgz").is_file():
             raise UserError(f"Pipeline {declaration.name} does not compile:\n{_last_words(result.stderr)}")
-        return (out / "template.json").read_text(), (out / "package.tgz").read_bytes()
+        return Translation(template=(out / "template.json").read_text(), package=(out / "package.tgz").read_bytes())
+
+
+def assemble(declaration: PipelineDeclaration, translation: Translation) -> tuple[CompiledPipeline, bytes]:
+    """The compiled form, and the content of its code package. Raises InvalidInput for what we do not deploy."""
+    content = archive.repack(translation.package)
+    sha256 = hashlib.sha256(content).hexdigest()
+    template = shape.shape(json.loads(translation.template.replace(_HASH, sha256)), declaration)
+    template["metadata"]["annotations"][shape.PACKAGE_ANNOTATION] = sha256
+    compiled = CompiledPipeline(
+        name=declaration.name,
+        declaration_digest=declaration.digest(),
+        package=Package(sha256=sha256, key=f"{declaration.packages_prefix}{sha256}.tgz"),
+        template=template,
+        cron=cron_workflow(declaration),
+    )
+    return compiled, content
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -113,7 +128,8 @@ def _last_words(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-12:])
 
 
-def _write(compiled: CompiledPipeline, folder: Path) -> None:
+def write(compiled: CompiledPipeline, folder: Path) -> None:
+    """Writes the committed files, and removes one that is no longer part of them."""
     folder.mkdir(parents=True, exist_ok=True)
     files = compiled.files()
     for name, text in files.items():

@@ -168,8 +168,9 @@ def _environment(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
         "HOME": SCRATCH,
         "STACKYARD_IMAGE": token("image"),
-        # Metaflow's runtime insists on an owner.
+        # Metaflow's runtime insists on an owner, and on a user's name.
         "METAFLOW_OWNER": "stackyard",
+        "USER": "stackyard",
     }
     # Events are for Argo Events, which is not installed.
     kept = [dict(entry) for entry in entries if entry["name"] not in ours and not entry["name"].startswith(_EVENTS)]

@@ -83,9 +83,8 @@ class TrainingFlow(FlowSpec):
         from pipelines.training.train import TrainSettings, train
 
         with told_plainly():
-            output = storage.join(
-                _artifacts_uri(Contract.from_environment()), "models", DECLARATION.name, current.run_id
-            )
+            folder = storage.join(_artifacts_uri(Contract.from_environment()), "models", DECLARATION.name)
+            output = storage.join(folder, _run_id())
             self.trained = train(self.training, output, TrainSettings(device=self.device))
         self.next(self.evaluate)
 

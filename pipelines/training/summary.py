@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,33 +18,34 @@ from pipelines.training.validate import ValidationReport
 SUMMARY_NAME = "summary.json"
 
 
-def run_folder(bucket_uri: str, pipeline_run_id: str) -> str:
-    """Where a run keeps its model file and its summary."""
-    return storage.join(bucket_uri, "runs", pipeline_run_id)
-
-
 def write_summary(
-    bucket_uri: str,
+    folder_uri: str,
     *,
-    dataset: Dataset,
-    validation: ValidationReport,
+    data: Mapping[str, tuple[Dataset, ValidationReport]],
     trained: TrainedModel,
     evaluation: Evaluation,
     comparison: Comparison,
     registration: Registration,
     lineage: Lineage,
 ) -> str:
-    """Writes `<bucket_uri>/runs/<pipeline run>/summary.json` and returns its URI; equal results are equal bytes."""
+    """Writes `<folder_uri>/summary.json` and returns its URI; equal results are equal bytes.
+
+    `data` names the data sets by their use, `training` and `evaluation`.
+    """
     document: dict[str, Any] = {
-        # Whether a file was new says nothing about the run.
-        "dataset": {name: value for name, value in dataset.to_dict().items() if name != "written"},
-        "validation": validation.to_dict(),
+        "data": {use: _described(dataset, report) for use, (dataset, report) in data.items()},
         "training": trained.to_dict(),
         "evaluation": evaluation.to_dict(),
         "comparison": comparison.to_dict(),
         "registration": registration.to_dict(),
         "lineage": asdict(lineage),
     }
-    uri = storage.join(run_folder(bucket_uri, lineage.pipeline_run_id), SUMMARY_NAME)
+    uri = storage.join(folder_uri, SUMMARY_NAME)
     storage.write_if_changed(uri, (json.dumps(document, sort_keys=True, indent=1) + "\n").encode())
     return uri
+
+
+def _described(dataset: Dataset, report: ValidationReport) -> dict[str, Any]:
+    # Whether a file was new says nothing about the run, and would differ when it is repeated.
+    told = {name: value for name, value in dataset.to_dict().items() if name != "written"}
+    return {**told, "validation": report.to_dict()}

@@ -15,27 +15,27 @@ class DataBucket(Section):
 
     name: Name = setting("What the bucket holds; part of its physical name.", "data")
     noncurrent_days: int = by_protection(
-        "Days that overwritten and deleted objects are kept.", 90, 365, "noncurrent_days"
+        "Days that overwritten and deleted objects are kept.", 90, 365, "noncurrent_days", ge=1, le=36_500
     )
     expire_days: int | None = setting(
-        "Days after which current objects are deleted. Default: never.", 730, default=None, ge=1, le=36500
+        "Days after which current objects are deleted. Default: never.", 730, default=None, ge=1, le=36_500
     )
     lock_days: int | None = setting(
         "Days that nobody, the account's root included, can delete an object. Default: no object lock.",
         30,
         default=None,
         ge=1,
-        le=36500,
+        le=36_500,
+        json_schema_extra={"x-not-built": "objects would not be locked, although the setting says so"},
     )
     replica_region: Region | None = setting(
-        "Region that gets a copy of each object; costs storage and traffic. Default: none.", "us-west-2", default=None
+        "Region that gets a copy of each object; costs storage and traffic. Default: none.",
+        "us-west-2",
+        default=None,
+        json_schema_extra={"x-not-built": "objects would not be copied, although the setting says so"},
     )
 
     def problems(self, path: str) -> Iterator[Problem]:
-        if self.noncurrent_days < 1:
-            yield problem(
-                f"{path}.noncurrentDays", self.noncurrent_days, "must be at least 1", "it counts whole days", 90
-            )
         if self.expire_days and self.lock_days and self.expire_days < self.lock_days:
             yield problem(
                 f"{path}.expireDays",

@@ -1,18 +1,32 @@
 """The VPC: a new one from an address range and zones, or an existing one listed by id."""
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from stacks.addresses import longest_prefix, needed_addresses
+from pydantic import AfterValidator
+
+from components.address_plan import PRIVATE_BITS, SMALLEST_PREFIX, SMALLEST_PRIVATE_PREFIX
 from stacks.domain import LONGEST_VPC_PREFIX, Cidr, LogRetentionDays, PodCidr, PrivateCidr, SubnetId, VpcId, Zone
-from stacks.problems import MISSING, Problem, problem
+from stacks.problems import MISSING, Problem, problem, refuse
 from stacks.protection import Endpoints, Nat
 from stacks.sections.section import Section, by_protection, setting
 
 ZONE_COUNTS = (2, 3)
 ZONES_REASON = "EKS and RDS refuse fewer than two zones, and a fourth costs more than it protects"
+
+
+def _enough_zones(zones: tuple[str, ...]) -> tuple[str, ...]:
+    example = [f"{(zones[0] if zones else 'us-east-1a')[:-1]}{letter}" for letter in "ab"]
+    if len(set(zones)) != len(zones):
+        raise refuse("must name each zone once", "two subnets in one zone fail together with it", example)
+    if len(zones) not in ZONE_COUNTS:
+        raise refuse("must name 2 or 3 zones", ZONES_REASON, example)
+    return zones
+
+
+Zones = Annotated[tuple[Zone, ...], AfterValidator(_enough_zones)]
 
 
 class ExistingSubnet(Section):
@@ -72,15 +86,18 @@ class Network(Section):
     read_by: ClassVar = "`Network`"
 
     cidr: PrivateCidr | None = setting("Addresses of a new VPC, /16 to /28, RFC 1918.", "10.20.0.0/16", default=None)
-    zones: tuple[Zone, ...] | None = setting(
+    zones: Zones | None = setting(
         "Availability zones of a new VPC, 2 or 3.", ["us-east-1a", "us-east-1b"], default=None
     )
     pod_cidr: PodCidr | None = setting(
         "Second range of a new VPC, for pods only, where private addresses are scarce. Default: pods share `cidr`.",
         "100.64.0.0/16",
         default=None,
+        json_schema_extra={"x-not-built": "pods share the addresses of `network.cidr` so far"},
     )
-    nat: Nat = by_protection("NAT gateways: one, or one per zone (33 dollars a month each).", "single", Nat.PER_ZONE, "nat")
+    nat: Nat = by_protection(
+        "NAT gateways: one, or one per zone (33 dollars a month each).", "single", Nat.PER_ZONE, "nat"
+    )
     endpoints: Endpoints = by_protection(
         "VPC endpoints: S3 only (free), standard or all (7 dollars a month each and zone).",
         "standard",
@@ -120,14 +137,15 @@ class Network(Section):
             yield from self.existing.problems(f"{path}.existing")
             return
         if self.cidr is None:
-            rule, reason = "is missing and must be given", "a new VPC needs its addresses, and an existing one is named in `existing`"
+            rule, reason = (
+                "is missing and must be given",
+                "a new VPC needs its addresses, and an existing one is named in `existing`",
+            )
             yield problem(f"{path}.cidr", MISSING, rule, reason, "10.20.0.0/16")
         if self.zones is None:
             rule, reason = "is missing and must be given", ZONES_REASON
             yield problem(f"{path}.zones", MISSING, rule, reason, ["us-east-1a", "us-east-1b"])
-        else:
-            yield from zone_list_problems(f"{path}.zones", self.zones)
-        if self.cidr and self.zones and len(self.zones) in ZONE_COUNTS:
+        if self.cidr and self.zones:
             yield from self._size_problems(path, ipaddress.IPv4Network(self.cidr), len(self.zones))
         if self.cidr and self.pod_cidr:
             yield from self._pod_problems(path, ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.pod_cidr))
@@ -143,20 +161,20 @@ class Network(Section):
                 )
 
     def _size_problems(self, path: str, network: ipaddress.IPv4Network, zones: int) -> Iterator[Problem]:
-        separate = self.pod_cidr is not None
-        prefix = longest_prefix(zones, separate_pods=separate)
-        if network.prefixlen > prefix:
-            needed = needed_addresses(zones, separate_pods=separate)
+        if network.prefixlen > SMALLEST_PREFIX:
+            private, parts = 2 ** (32 - SMALLEST_PRIVATE_PREFIX), 2**PRIVATE_BITS
             yield problem(
                 f"{path}.cidr",
                 self.cidr,
-                f"must be a /{prefix} or larger",
-                f"{zones} zones with a private and a public subnet each need {needed} addresses, "
-                f"and a /{network.prefixlen} has {network.num_addresses}",
-                str(network.supernet(new_prefix=prefix)),
+                f"must be a /{SMALLEST_PREFIX} or larger",
+                f"{zones} zones need a private subnet of {private} addresses each in {parts} equal parts, one of them for "
+                f"the public subnets: {parts * private} addresses, and a /{network.prefixlen} has {network.num_addresses}",
+                str(network.supernet(new_prefix=SMALLEST_PREFIX)),
             )
 
-    def _pod_problems(self, path: str, network: ipaddress.IPv4Network, pods: ipaddress.IPv4Network) -> Iterator[Problem]:
+    def _pod_problems(
+        self, path: str, network: ipaddress.IPv4Network, pods: ipaddress.IPv4Network
+    ) -> Iterator[Problem]:
         if network.overlaps(pods):
             yield problem(
                 f"{path}.podCidr",
@@ -165,14 +183,3 @@ class Network(Section):
                 "a VPC's ranges are disjoint, and AWS refuses the second one",
                 "100.64.0.0/16",
             )
-
-
-def zone_list_problems(path: str, zones: Sequence[str]) -> Iterator[Problem]:
-    """Whether a list of zones can carry an environment; that they exist is preflight's question."""
-    example = [f"{(zones[0] if zones else 'us-east-1a')[:-1]}{letter}" for letter in "ab"]
-    if len(set(zones)) != len(zones):
-        yield problem(
-            path, list(zones), "must name each zone once", "two subnets in one zone fail together with it", example
-        )
-    elif len(zones) not in ZONE_COUNTS:
-        yield problem(path, list(zones), "must name 2 or 3 zones", ZONES_REASON, example)

@@ -100,7 +100,7 @@ class Runners(Section):
     github_app_secret_arn: SecretArn = setting(
         "Secrets Manager secret with the GitHub App's id, installation and key.",
         "arn:aws:secretsmanager:us-east-1:111122223333:secret:github-app-AbCdEf",
-        json_schema_extra={"x-sensitive": True},
+        json_schema_extra={"x-sensitive": "a secret may stand here by mistake"},
     )
 
 

@@ -46,8 +46,13 @@ class GpuPart(Section):
         )
         for name, value, sharing, example in pairs:
             if value is None and self.sharing == sharing:
-                rule, reason = f"is missing and must be given with sharing {sharing}", "it says how small the shares are"
-                yield Problem(path=f"{path}.{name}", value="", rule=rule, reason=reason, example=f"{path}.{name}: {example}")
+                rule, reason = (
+                    f"is missing and must be given with sharing {sharing}",
+                    "it says how small the shares are",
+                )
+                yield Problem(
+                    path=f"{path}.{name}", value="", rule=rule, reason=reason, example=f"{path}.{name}: {example}"
+                )
             if value is not None and self.sharing != sharing:
                 yield problem(
                     f"{path}.{name}",

@@ -10,9 +10,7 @@ from stacks.problems import Problem
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, use_attribute_docstrings=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
     read_by: ClassVar[str] = ""
     """Components that read the section, for the documentation."""
@@ -27,11 +25,12 @@ def setting(description: str, example: Any, **options: Any) -> Any:
     return Field(description=description, examples=[example], **options)
 
 
-def by_protection(description: str, example: Any, default: Any, level: str) -> Any:
+def by_protection(description: str, example: Any, default: Any, level: str, **options: Any) -> Any:
     """A field whose default is `level` of the protection's profile; `default` stands for the safest one."""
     return Field(
         description=f"{description} Default: by `environment.protection`.",
         examples=[example],
         default=default,
         json_schema_extra={"x-by-protection": level},
+        **options,
     )

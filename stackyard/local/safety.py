@@ -129,12 +129,14 @@ def session(region: str) -> "boto3.Session":
 @cache
 def _session(region: str) -> "boto3.Session":
     import boto3
-    import botocore.session
     import botocore.configprovider as botocore_config
+    import botocore.session
 
     # Every variable keeps its default and loses its environment name and its name in the configuration file.
     variables: Any = botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES
-    unnamed: dict[str, Any] = {name: (None, None, default, convert) for name, (_, _, default, convert) in variables.items()}
+    unnamed: dict[str, Any] = {
+        name: (None, None, default, convert) for name, (_, _, default, convert) in variables.items()
+    }
     unnamed["config_file"] = unnamed["credentials_file"] = (None, None, os.devnull, None)
     bare = botocore.session.Session(session_vars=unnamed)
     return boto3.Session(DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY, region_name=region, botocore_session=bare)

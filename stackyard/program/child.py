@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stackyard.errors import UserError
-from stackyard.program.deployment import Deployment
+from stackyard.program.deployment import Deployment, in_canonical_order
 from stackyard.program.evaluation import Evaluation, Step
 from stackyard.program.executor import Deriving, Executor, Planning
 from stackyard.program.values import Value, from_json
@@ -103,6 +103,8 @@ def _serve(request: Request, emit: Emit) -> int:
             log=lambda severity, message: emit({"event": "log", "severity": severity, "message": message}),
         )
     result: Deployment = evaluation.result()
+    if request.mode == "capture":
+        result = in_canonical_order(result)
     emit({"event": "result", "failures": evaluation.failures, "deployment": to_document(result)})
     return 1 if evaluation.failures else 0
 

@@ -1,7 +1,8 @@
 """What a stack consists of: resources with their options, and outputs. The one form that captures, states and plans share."""
 
+import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stackyard.program.values import Value
@@ -106,3 +107,29 @@ def urn_name(urn: str) -> str:
 
 def urn_type(urn: str) -> str:
     return qualified_type(urn).rsplit("$", 1)[-1]
+
+
+def in_canonical_order(deployment: Deployment) -> Deployment:
+    """The same deployment in an order that no scheduling changes: what is needed first, then by URN."""
+    by_urn = deployment.by_urn()
+    needed = {urn: _needed(resource) & by_urn.keys() for urn, resource in by_urn.items()}
+    needing: dict[str, list[str]] = {urn: [] for urn in by_urn}
+    for urn, others in needed.items():
+        for other in others:
+            needing[other].append(urn)
+    ready = [urn for urn, others in needed.items() if not others]
+    heapq.heapify(ready)
+    order: list[str] = []
+    while ready:
+        urn = heapq.heappop(ready)
+        order.append(urn)
+        for other in needing[urn]:
+            needed[other].discard(urn)
+            if not needed[other]:
+                heapq.heappush(ready, other)
+    return replace(deployment, resources=tuple(by_urn[urn] for urn in order))
+
+
+def _needed(resource: Resource) -> set[str]:
+    provider = resource.provider.rsplit("::", 1)[0]
+    return {*resource.dependencies, resource.parent, provider, resource.deleted_with} - {resource.urn}

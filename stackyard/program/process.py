@@ -83,7 +83,7 @@ def capture_environment(config: Mapping[str, str], home: str) -> dict[str, str]:
         "PATH": os.defpath,
         "HOME": home,
         "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
         "PYTHONPATH": str(guard_path()),
         **config,
     }

@@ -3,13 +3,14 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
+from stacks.plain import is_mapping, secure_paths
 from stackyard.errors import InvalidInput
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -54,7 +55,7 @@ def read_project(root: Path) -> Project:
             f"{path}: `name` is {name!r}, but must be the project's name, for example `name: stackyard`."
         )
     declared = content.get("config") or {}
-    if not isinstance(declared, dict):
+    if not is_mapping(declared):
         raise InvalidInput(f"{path}: `config` must declare the sections, for example `network: {{type: object}}`.")
     return Project(
         name=name,
@@ -84,7 +85,7 @@ def read_stack(root: Path, stack: str) -> StackConfig:
     """
     project, path = read_project(root), stack_path(root, stack)
     section = _load_mapping(path).get("config")
-    if not isinstance(section, dict):
+    if not is_mapping(section):
         raise InvalidInput(
             f"{path}: `config` is {_shape(section)}, but must hold the stack's sections, "
             f"for example `config: {{{project.name}:environment: {{name: {stack}}}}}`."
@@ -116,19 +117,6 @@ def to_environment(config: StackConfig) -> dict[str, str]:
     }
 
 
-def secure_paths(value: Any, path: str = "") -> Iterator[str]:
-    """Dotted paths of the encrypted leaves inside a configuration value."""
-    if isinstance(value, dict):
-        if set(value) == {"secure"} and isinstance(value["secure"], str):
-            yield path
-            return
-        for key, entry in value.items():
-            yield from secure_paths(entry, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for index, entry in enumerate(value):
-            yield from secure_paths(entry, f"{path}[{index}]")
-
-
 def _config_text(value: Any) -> str:
     match value:
         case str():
@@ -145,7 +133,7 @@ def _full_key(project: str, key: str) -> str:
 
 
 def _has_default(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.get("default") is not None
+    return is_mapping(entry) and entry.get("default") is not None
 
 
 def _no_such_stack(stack: str, names: list[str], folder: Path) -> str:
@@ -158,7 +146,7 @@ def _no_such_stack(stack: str, names: list[str], folder: Path) -> str:
 
 def _load_mapping(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_CliLoader)  # noqa: S506 (a SafeLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_CliLoader)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     except yaml.MarkedYAMLError as error:
@@ -167,7 +155,7 @@ def _load_mapping(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{where}: this is not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise InvalidInput(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(content, dict):
+    if not is_mapping(content):
         raise InvalidInput(f"{path} is {_shape(content)}, but must be a mapping (`key: value` lines).")
     return content
 
@@ -190,14 +178,14 @@ class _CliLoader(yaml.SafeLoader):
     PyYAML's own rules are older: it takes `on` for true, 22:30 for 1350 and a date for a date object.
     """
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 def _mapping_without_duplicates(loader: _CliLoader, node: yaml.MappingNode) -> dict[str, Any]:
     seen: set[str] = set()
     for key_node, _ in node.value:
         key = key_node.value
-        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str" and key != "<<":
+        if key_node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
             raise yaml.MarkedYAMLError(problem=f"the key {key!r} must be text", problem_mark=key_node.start_mark)
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)

@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, safety
 from stackyard.local.places import Places, find_root
@@ -46,7 +47,11 @@ def request(method="GET", path="/", query="", service="ec2", body=b"", **headers
         (request("POST", service="sts", body=b"Version=1&Action=AssumeRole"), "sts:AssumeRole", False),
         (request("POST", service="kms", HTTP_X_AMZ_TARGET="TrentService.CreateKey"), "kms:CreateKey", True),
         (request("POST", service="kms", HTTP_X_AMZ_TARGET="TrentService.ListKeys"), "kms:ListKeys", False),
-        (request("POST", "/service/GraniteV/operation/PutMetricAlarm", service="monitoring"), "monitoring:PutMetricAlarm", True),
+        (
+            request("POST", "/service/GraniteV/operation/PutMetricAlarm", service="monitoring"),
+            "monitoring:PutMetricAlarm",
+            True,
+        ),
         (request("GET", "/b", "versioning", service="s3"), "s3:GET bucket?versioning", False),
         (request("PUT", "/b/a/key", service="s3"), "s3:PUT object", True),
         (request("POST", "/b", "delete", service="s3"), "s3:POST bucket?delete", True),
@@ -118,7 +123,9 @@ def test_without_moto_the_error_names_the_command_that_installs_it(places, mocke
 
 
 def test_a_server_that_dies_at_its_start_is_reported_with_the_end_of_its_log(places, mocker):
-    mocker.patch.object(emulator, "_server_environment", return_value={"PYTHONPATH": "/nonexistent", "HOME": "/nonexistent"})
+    mocker.patch.object(
+        emulator, "_server_environment", return_value={"PYTHONPATH": "/nonexistent", "HOME": "/nonexistent"}
+    )
     mocker.patch.object(emulator, "IDENTITY_PATH", "/x")
     mocker.patch.object(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="ended while it started .exit status 1.*log"):

@@ -210,7 +210,9 @@ def test_unchanged_contents_are_neither_read_nor_written_again_and_equal_ones_ar
     written = blobs[0].stat().st_mtime_ns
     s3.put_object(Bucket="data", Key="c", Body=b"other")
     reads = []
-    s3.meta.events.register("before-call.s3.GetObject", lambda params, **_: reads.append(params["url_path"]), unique_id="t")
+    s3.meta.events.register(
+        "before-call.s3.GetObject", lambda params, **_: reads.append(params["url_path"]), unique_id="t"
+    )
     try:
         second = mirror.snapshot(endpoint, places)
     finally:
@@ -246,7 +248,9 @@ def test_a_damaged_content_is_named_and_nothing_at_all_is_put_back(s3, endpoint,
     damaged = next(version for version in taken.buckets["data"] if version.key == "model.bin")
     Store(places.mirror).blob(damaged.sha256).write_bytes(b"precioux")
     restart_empty(endpoint, s3, "data")
-    with pytest.raises(UserError, match=r"damaged: the object s3://data/model\.bin .*Nothing was restored.*--include-data"):
+    with pytest.raises(
+        UserError, match=r"damaged: the object s3://data/model\.bin .*Nothing was restored.*--include-data"
+    ):
         mirror.restore_objects(endpoint, places, ["data"])
     assert history(s3, "data") == []
     Store(places.mirror).blob(damaged.sha256).unlink()
@@ -279,7 +283,9 @@ mirror.snapshot({endpoint!r}, Places(Path({str(places.root)!r}), "local"))
     restart_empty(endpoint, s3, "data")
     mirror.restore_objects(endpoint, places, ["data"])
     assert history(s3, "data") == [("k", b"first")]
-    assert mirror.snapshot(endpoint, places).generation > first.generation + 1, "the unfinished number is not used again"
+    assert mirror.snapshot(endpoint, places).generation > first.generation + 1, (
+        "the unfinished number is not used again"
+    )
 
 
 @pytest.mark.local
@@ -387,7 +393,9 @@ def test_an_unreadable_pointer_names_the_file_and_the_snapshots_that_there_are(p
         store._generation(1).write_text('{"generation": 1}')
     else:
         (places.mirror / "current").write_text(damage)
-    with pytest.raises(UserError, match=r"current cannot be read.*there are: 1\)|points to cannot be read.*there are: 1\)"):
+    with pytest.raises(
+        UserError, match=r"current cannot be read.*there are: 1\)|points to cannot be read.*there are: 1\)"
+    ):
         mirror.current(places)
 
 

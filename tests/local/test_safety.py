@@ -8,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
 from stackyard.errors import UserError
 from stackyard.local import emulator, safety
 from stackyard.local.guard.stackyard_loopback import is_loopback
@@ -80,14 +81,21 @@ def test_a_child_sees_nothing_of_the_callers_profile_keys_endpoints_proxies_and_
     assert seen["environ"].keys() & {"AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTPS_PROXY", "KUBECONFIG"} == set()
     assert seen["environ"]["HOME"].startswith(str(places.folder))
     assert seen["profiles"] == []
-    assert (seen["key"], seen["secret"], seen["token"]) == (safety.DUMMY_ACCESS_KEY_ID, safety.DUMMY_SECRET_ACCESS_KEY, None)
+    assert (seen["key"], seen["secret"], seen["token"]) == (
+        safety.DUMMY_ACCESS_KEY_ID,
+        safety.DUMMY_SECRET_ACCESS_KEY,
+        None,
+    )
     assert (seen["endpoint"], seen["region"]) == (ENDPOINT, "us-east-1")
     assert not seen["proxies"]
 
 
 def test_without_the_built_environment_the_same_child_does_see_the_planted_settings(planted):
     child = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.environ['AWS_PROFILE'])"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", "import os; print(os.environ['AWS_PROFILE'])"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert child.stdout.strip() == "production", "the test above would prove nothing"
 
@@ -179,7 +187,9 @@ print("ok")
 
 
 def test_a_process_can_guard_itself(places):
-    code = "from stackyard.local.safety import guard_sockets; guard_sockets(); import socket; socket.gethostbyname('a.b')"
+    code = (
+        "from stackyard.local.safety import guard_sockets; guard_sockets(); import socket; socket.gethostbyname('a.b')"
+    )
     plain = {"PATH": os.environ["PATH"]}
     child = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True, check=False)
     assert "tried to reach a.b" in child.stderr
@@ -258,13 +268,17 @@ def test_another_program_on_loopback_is_not_taken_for_the_emulator_and_is_sent_n
 
 def test_an_endpoint_that_answers_for_another_account_is_refused_and_only_asked_who_it_is(impostor, monkeypatch):
     monkeypatch.setattr(Impostor, "identity", json.dumps({"product": emulator.PRODUCT}).encode())
-    with pytest.raises(UserError, match="answers for account 999999999999, expected was the emulated account 123456789012"):
+    with pytest.raises(
+        UserError, match="answers for account 999999999999, expected was the emulated account 123456789012"
+    ):
         safety.assert_emulator(impostor, safety.EMULATED_ACCOUNT_ID)
     assert Impostor.asked == [f"GET {emulator.IDENTITY_PATH}", "POST /"]
 
 
 @pytest.mark.local
-def test_the_emulator_passes_the_check_on_a_machine_full_of_real_settings_and_the_check_changes_nothing(places, planted):
+def test_the_emulator_passes_the_check_on_a_machine_full_of_real_settings_and_the_check_changes_nothing(
+    places, planted
+):
     endpoint = emulator.start(places).endpoint
     safety.assert_emulator(endpoint, safety.EMULATED_ACCOUNT_ID)
     assert emulator.requests(endpoint).mutations == 0

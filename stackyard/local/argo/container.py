@@ -67,7 +67,7 @@ class Ended:
 
 
 class Attempt:
-    """Directories, environment and process of one attempt. Use as a context: whatever still runs is killed at its end."""
+    """Directories, environment and process of one attempt. Whatever it leaves running is killed with it."""
 
     def __init__(self, directory: Path, log: Path, kept: Sequence[Path]):
         self.directory = directory
@@ -90,8 +90,10 @@ class Attempt:
         """Runs a container whose `{{…}}` are filled in, to its end or to `deadline` (of time.monotonic)."""
         self._make_directories(container, volumes)
         env = self._environment(container, pod, environment)
-        argv = [_expand(word, env) for word in (*container["command"], *(container.get("args") or ()))]
-        argv = self.paths.translate(argv)
+        names = {entry["name"]: env[entry["name"]] for entry in container.get("env") or ()}
+        argv = self.paths.translate(
+            [_expand(w, names) for w in (*container["command"], *(container.get("args") or ()))]
+        )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "wb") as log:
             try:
@@ -107,8 +109,13 @@ class Attempt:
         with self._lock:
             self._stopped = self._stopped or reason
             process = self._process
-        if process is not None:
-            _signal_group(process, signal.SIGKILL if at_once else signal.SIGTERM)
+        if process is None or process.returncode is not None:
+            return
+        _signal_group(process, signal.SIGKILL if at_once else signal.SIGTERM)
+        if not at_once:
+            killer = threading.Timer(STOP_GRACE_SECONDS, self.stop, (reason,), {"at_once": True})
+            killer.daemon = True
+            killer.start()
 
     def output(self, path: str) -> str | None:
         """Content of a file that the container wrote, without one newline at its end; None where it did not."""
@@ -176,17 +183,11 @@ class Attempt:
     def _wait(self, process: subprocess.Popen[bytes], log: IO[bytes], deadline: float | None) -> Ended:
         reader = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
         reader.start()
-        late = False
         try:
             process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            late = True
             self.stop("Pod was active on the node longer than the specified deadline")
-        killer = threading.Timer(STOP_GRACE_SECONDS, _signal_group, (process, signal.SIGKILL))
-        if late:
-            killer.start()
         code = process.wait()
-        killer.cancel()
         reader.join(DRAIN_SECONDS)
         # What the command left running ends with its container.
         _signal_group(process, signal.SIGKILL)

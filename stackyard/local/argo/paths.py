@@ -1,13 +1,13 @@
 """Where a container's own directories are on this machine.
 
-A pod sees its emptyDir volumes at their mount paths and a /tmp of its own. A process sees the machine's file system, so
-each attempt gets a directory for every such path, and the paths are translated in two places: in the text of the command
-and of its environment, and, for paths that Python code spells out (Metaflow writes /mnt/out/task_id), by `python_shim`
-in every Python process of the attempt. Paths in other programs' own code are not translated.
+A pod sees its emptyDir volumes at their mount paths and a /tmp of its own. A process sees the machine's file system,
+so each attempt gets a directory for every such path, and the paths are translated in two places: in the text of the
+command and of its environment, and, for paths that Python code spells out (Metaflow writes /mnt/out/task_id), by
+`python_shim` in every Python process of the attempt. Paths in other programs' own code are not translated.
 """
 
-import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,10 @@ class PathMap:
         return str(self.mounts[found[0]])
 
 
-def plain_directory(directory: Path, links: Path) -> Path:
-    """The directory itself, or a link to it in `links` where its path has blanks or other characters a shell reads."""
+def plain_directory(directory: Path) -> tuple[Path, Path | None]:
+    """The directory by a path that needs no quotes: its own, or a new link's. Second: what to remove afterwards."""
     if _PLAIN.fullmatch(str(directory)):
-        return directory
-    link = links / f"{os.getpid()}"
-    link.symlink_to(directory, target_is_directory=True)
-    return link
+        return directory, None
+    links = Path(tempfile.mkdtemp(prefix="stackyard-"))
+    (links / "work").symlink_to(directory, target_is_directory=True)
+    return links / "work", links

@@ -1,0 +1,161 @@
+"""Reads a configuration section by section, and keeps what is readable of a section that is not wholly so."""
+
+import copy
+import json
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from stacks.domain import PLACEHOLDER
+from stacks.plain import is_list, is_mapping, secure_paths
+from stacks.problems import MISSING, Problem, dotted, problem
+from stacks.protection import PROFILES
+from stacks.rules import Draft
+from stacks.sections.section import Section
+from stacks.translate import (
+    NO_SECRETS,
+    Location,
+    example_at,
+    example_of,
+    field_at,
+    mark,
+    problems_of,
+    unknown_key,
+    yaml_fields,
+)
+
+DRAFT_FIELDS = (
+    "environment", "network", "data_buckets", "build_runner", "node_pools", "teams", "pipelines", "runners", "ci",
+)  # fmt: skip
+
+
+class Reader:
+    """What a configuration says, and what is wrong with each section by itself."""
+
+    def __init__(self, settings: type[Section], config: Mapping[str, Any], secret_keys: Collection[str]):
+        self.problems: list[Problem] = []
+        self._settings, self._secret_keys = settings, secret_keys
+        self._types = {field.alias or name: field.annotation for name, field in settings.model_fields.items()}
+        # What is left empty counts as left out: that is how Pulumi.yaml fills in a missing section.
+        given = {key: value for key, value in config.items() if value not in (None, "", {}, [])}
+        self._given: dict[str, Any] = copy.deepcopy({key: given[key] for key in self._types if key in given})
+        self._models: dict[str, Any] = {}
+        for key in config:
+            if key not in self._types:
+                self.problems.append(unknown_key(key, key, config[key], settings, ()))
+        self._read()
+
+    def draft(self, stack: str) -> Draft:
+        """The readable part, for rules between sections."""
+        known = {name: self._models[to_camel(name)] for name in DRAFT_FIELDS if to_camel(name) in self._models}
+        bad = frozenset(item.path for item in self.problems)
+        return Draft(stack=stack, given=frozenset(self._given), bad=bad, **known)
+
+    def arguments(self) -> dict[str, Any]:
+        """Section to its model or models, for a configuration without problems."""
+        return {key: tuple(model.values()) if is_mapping(model) else model for key, model in self._models.items()}
+
+    def _read(self) -> None:
+        if "environment" not in self._given:
+            example = example_of(self._types["environment"])
+            reason = "it says what the stack is and where it lives"
+            self.problems.append(problem("environment", MISSING, "is missing and must be given", reason, example))
+        for key, value in self._given.items():
+            self.problems += self._secret_problems(key)
+            if key in self._secret_keys and not any(secure_paths(value)):
+                # The engine decrypted it: another sentence about the section might show the value.
+                continue
+            if get_origin(self._types[key]) is tuple:
+                self._read_list(key, value)
+            elif (model := self._read_model(value, self._types[key], (key,))) is not None:
+                self._models[key] = model
+
+    def _read_list(self, key: str, entries: Any) -> None:
+        if not is_list(entries):
+            rule, reason = "must be a list", "each entry describes one, and there may be several"
+            self.problems.append(problem(key, entries, rule, reason, example_of(self._types[key])))
+            return
+        entry_type = field_at(self._types[key], (0,))[0]
+        models = (self._read_model(entry, entry_type, (key, index)) for index, entry in enumerate(entries))
+        self._models[key] = {index: model for index, model in enumerate(models) if model is not None}
+
+    def _read_model(self, value: Any, model: Any, at: Location) -> Any:
+        self._fill_defaults(value, model)
+        placeholders = list(_placeholder_problems(value, model, at))
+        stuck = {item.path for item in placeholders} | set(secure_paths(value, dotted(at)))
+        try:
+            result = _adapter(model).validate_json(json.dumps(value, default=str))
+        except ValidationError as error:
+            found = [item for item in problems_of(error, model, at) if not _within(item.path, stuck)]
+            self.problems += [*placeholders, *found]
+            bad = {str(entry["loc"][0]) for entry in error.errors(include_url=False) if entry["loc"]}
+            return _salvaged(value, model, bad)
+        found = [*_not_built(result, dotted(at)), *result.problems(dotted(at))]
+        found = [item for item in found if not _within(item.path, stuck)]
+        self.problems += [*placeholders, *found]
+        return result
+
+    def _fill_defaults(self, value: Any, model: Any) -> None:
+        environment = self._models.get("environment")
+        if environment is None or not is_mapping(value):
+            return
+        for name, field in yaml_fields(model).items():
+            if level := mark(field, "x-by-protection"):
+                value.setdefault(name, getattr(PROFILES[environment.protection], level))
+
+    def _secret_problems(self, key: str) -> Iterator[Problem]:
+        paths = list(secure_paths(self._given[key], key)) or ([key] if key in self._secret_keys else [])
+        for path in paths:
+            yield Problem(path=path, value="encrypted", rule="must not be a secret (`secure:`)", reason=NO_SECRETS)
+
+
+def _placeholder_problems(value: Any, model: Any, at: Location, inside: Location = ()) -> Iterator[Problem]:
+    if is_mapping(value):
+        for key, entry in value.items():
+            yield from _placeholder_problems(entry, model, at, (*inside, key))
+    elif is_list(value):
+        for index, entry in enumerate(value):
+            yield from _placeholder_problems(entry, model, at, (*inside, index))
+    elif isinstance(value, str) and PLACEHOLDER.fullmatch(value.strip()):
+        yield problem(
+            dotted(at + inside),
+            value,
+            "must be filled in",
+            "it is a placeholder that somebody left for you",
+            example_at(model, inside),
+        )
+
+
+def _not_built(section: Section, path: str) -> Iterator[Problem]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if value is not None and (reason := (field.json_schema_extra or {}).get("x-not-built")):
+            yield problem(
+                f"{path}.{field.alias}", value, "must not be given yet: this version does not build it", reason
+            )
+
+
+def _within(path: str, outer: set[str]) -> bool:
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in outer)
+
+
+def _salvaged(value: Any, model: Any, bad: set[str]) -> Any:
+    """The section with valid stand-ins for its bad fields; None when there is nothing to keep.
+
+    The rules skip the stand-ins, whose paths are among the problems.
+    """
+    if not is_mapping(value):
+        return None
+    kept = {key: entry for key, entry in value.items() if key not in bad}
+    try:
+        return _adapter(model).validate_json(json.dumps({**example_of(model), **kept}, default=str))
+    except ValidationError:
+        return None
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
