@@ -105,7 +105,7 @@ def _private_block(cidr: str) -> IPv4Network:
         raise ValueError(f"network {cidr!r} is not an IPv4 block ({error}); write it like 10.20.0.0/16") from None
     if not any(block.subnet_of(range_) for range_ in PRIVATE_RANGES):
         ranges = ", ".join(map(str, PRIVATE_RANGES))
-        raise ValueError(f"network {cidr} is not within RFC 1918 ({ranges}); use 10.20.0.0/16")
+        raise ValueError(f"network {cidr} is not within RFC 1918 ({ranges}): take 10.20.0.0/16")
     return block
 
 
@@ -118,8 +118,8 @@ def _check_size(block: IPv4Network) -> None:
         needed = 2 ** (32 - SMALLEST_PRIVATE_PREFIX) - RESERVED_PER_SUBNET
         raise ValueError(
             f"network {block} is too small: a zone's private subnet would have {usable} usable addresses "
-            f"and needs {needed}, since every pod takes one; use at least {block.supernet(new_prefix=SMALLEST_PREFIX)}, "
-            f"better a /{LARGEST_PREFIX}"
+            f"and needs {needed}, since every pod takes one; "
+            f"use at least {block.supernet(new_prefix=SMALLEST_PREFIX)}, better a /{LARGEST_PREFIX}"
         )
 
 

@@ -275,5 +275,5 @@ def _check_public_access(cidr: str) -> None:
         raise ValueError(f"{cidr} opens the API endpoint to everyone: list your own blocks, for example 203.0.113.0/24")
     if any(block.overlaps(range_) for range_ in PRIVATE_RANGES):
         raise ValueError(
-            f"{cidr} is private, and EKS refuses it for the public endpoint: list the public addresses that you come from"
+            f"{cidr} is private, and EKS refuses it for the public endpoint: list the public addresses you come from"
         )

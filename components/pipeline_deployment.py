@@ -20,6 +20,7 @@ from pipelines.compile.compiled import CompiledPipeline
 from pipelines.contract import Contract
 from pipelines.declaration import Bucket, PipelineDeclaration
 from pipelines.schedule import cron_workflow
+from stackyard.errors import InvalidInput
 
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
 # https://argo-workflows.readthedocs.io/en/release-4.0/workflow-rbac/: what Argo's executor needs, and no more.
@@ -233,15 +234,15 @@ class PipelineDeployment(pulumi.ComponentResource):
 
 
 def check(args: PipelineDeploymentArgs) -> str:
-    """The pipeline's service account. Raises ValueError when declaration, compiled form and contract do not fit."""
+    """The pipeline's service account. Raises InvalidInput when declaration, compiled form and contract do not fit."""
     name = args.declaration.name
     if args.compiled.name != name or args.compiled.declaration_digest != args.declaration.digest():
-        raise ValueError(
-            f"the compiled form of pipeline {name} was not made from its declaration: "
-            f"run `stackyard pipelines compile {name}` and commit what it writes"
+        raise InvalidInput(
+            f"The compiled form of pipeline {name} was not made from its declaration: "
+            f"run `stackyard pipelines compile {name}` and commit what it writes."
         )
     if name not in args.contract.service_accounts:
-        raise ValueError(f"the contract names no service account for pipeline {name}: add it to service_accounts")
+        raise InvalidInput(f"The contract names no service account for pipeline {name}: add it to service_accounts.")
     return args.contract.service_accounts[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 from stackyard.errors import InvalidInput, UserError
@@ -44,8 +45,11 @@ def client(tracking_uri: str) -> MlflowClient:
 
 
 def silence() -> None:
-    """Before the first import of mlflow: no usage data leaves the machine, no advice is printed."""
+    """Before the first import of mlflow: no usage data leaves the machine, and it does not warn about itself."""
     # https://mlflow.org/docs/latest/community/usage-tracking/
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Of MLflow 3.17's own tables under SQLAlchemy 2.1, and of its own flavors' signatures.
+    warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
+    warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)

@@ -18,7 +18,7 @@ LOG_RETENTION_DAYS = (
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 SHORTEST_VPC_PREFIX, LONGEST_VPC_PREFIX = 16, 28
-# Holds an environment of two or three zones (stacks/addresses.py), so it may be suggested.
+# Holds an environment of two or three zones (components/address_plan.py), so it may be suggested.
 SMALLEST_USUAL_PREFIX = 22
 PRIVATE_RANGES = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 # RFC 6598, routable inside a VPC: what AWS recommends for pods when private addresses are scarce.
@@ -30,7 +30,7 @@ TAG_PUNCTUATION = "_.:/=+-@"
 TAG_RULE = "letters, digits, spaces and _ . : / = + - @"
 
 PLACEHOLDER = re.compile(
-    r"(?i)<[^<>]*>|change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|fix[-_ ]?me|tbd|your[-_ ][a-z0-9_ -]+|x{3,}|\.{3}|\?+"
+    r"(?i)<[^<>]*>|change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|fix[-_ ]?me|tbd|your[-_ ][a-z0-9_ -]+|x{3,12}|\.{3}|\?+"
 )
 """What people leave behind when they copy an example; matched against the whole value."""
 
@@ -41,13 +41,13 @@ def matching(pattern: str, rule: str, reason: str, example: str) -> Any:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise refuse(rule, reason, example)
+            raise refuse(rule, reason, fallback=example)
         return value
 
-    return _Rule(check, {"type": "string", "pattern": f"^(?:{pattern})$"})
+    return _rule(check, {"type": "string", "pattern": f"^(?:{pattern})$"})
 
 
-def _Rule(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:  # noqa: N802 (reads as a type)
+def _rule(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
     return (AfterValidator(check), WithJsonSchema(schema))
 
 
@@ -163,27 +163,28 @@ def _tag_key(value: str) -> str:
     return value
 
 
-REGION_PATTERN = r"(af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(central|north|south|east|west|northeast|northwest|southeast|southwest)-[1-9]"
+DIRECTIONS = "central|north|south|east|west|northeast|northwest|southeast|southwest"
+REGION_PATTERN = rf"(?:af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(?:{DIRECTIONS})-[1-9]"
 
 Name = Annotated[str, *matching(
-    r"[a-z](?:-?[a-z0-9]){0,29}",
+    r"(?=[a-z0-9-]{1,30}$)[a-z](?:-?[a-z0-9])*",
     "must be lower-case letters, digits and single hyphens, start with a letter, and have at most 30 characters",
     "it becomes part of names in AWS and Kubernetes, which accept nothing else",
     "flights",
 )]  # fmt: skip
 EnvironmentName = Annotated[str, *matching(
-    r"[a-z](?:-?[a-z0-9]){1,14}",
+    r"(?=[a-z0-9-]{2,15}$)[a-z](?:-?[a-z0-9])*",
     "must be 2 to 15 lower-case letters, digits and single hyphens, and start with a letter",
     "it is part of every bucket's name, which is limited to 63 characters",
     "dev",
 )]  # fmt: skip
 Prefix = Annotated[str, *matching(
-    r"(?!xn|sthree|amzn)[a-z](?:-?[a-z0-9]){1,11}",
-    "must be 2 to 12 lower-case letters, digits and single hyphens, start with a letter, and not with xn, sthree or amzn",
+    r"(?=[a-z0-9-]{2,12}$)(?!xn|sthree|amzn)[a-z](?:-?[a-z0-9])*",
+    "must be 2 to 12 lower-case letters, digits and hyphens, start with a letter, and not with xn, sthree or amzn",
     "it starts every bucket's name, and S3 keeps those three for itself",
     "stackyard",
 )]  # fmt: skip
-AccountId = Annotated[str, *_Rule(_account_id, {"type": "string", "pattern": "^[0-9]{12}$"})]
+AccountId = Annotated[str, *_rule(_account_id, {"type": "string", "pattern": "^[0-9]{12}$"})]
 Region = Annotated[str, *matching(
     REGION_PATTERN, "must be the code of an AWS region", "the provider connects to its endpoints", "us-east-1"
 )]  # fmt: skip
@@ -193,9 +194,9 @@ Zone = Annotated[str, *matching(
     "EKS and RDS run in full zones only, and zone ids such as use1-az1 are written differently",
     "us-east-1a",
 )]  # fmt: skip
-PrivateCidr = Annotated[str, *_Rule(_private_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
-PodCidr = Annotated[str, *_Rule(_pod_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
-Cidr = Annotated[str, *_Rule(_any_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+PrivateCidr = Annotated[str, *_rule(_private_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+PodCidr = Annotated[str, *_rule(_pod_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
+Cidr = Annotated[str, *_rule(_any_network, {"type": "string", "pattern": r"^[0-9.]+/[0-9]+$"})]
 VpcId = Annotated[str, *matching(
     r"vpc-[0-9a-f]{8,17}", "must be a VPC's id", "the program makes no look-ups", "vpc-0123456789abcdef0"
 )]  # fmt: skip
@@ -251,15 +252,15 @@ Repository = Annotated[str, *matching(
     "example-org/stackyard",
 )]  # fmt: skip
 StackName = Annotated[str, *matching(
-    r"[a-z](?:-?[a-z0-9]){1,23}",
+    r"(?=[a-z0-9-]{2,24}$)[a-z](?:-?[a-z0-9])*",
     "must be a stack's name",
     "its GitHub environment is called the same, without wildcards",
     "prod-base",
 )]  # fmt: skip
-KubernetesVersion = Annotated[str, *_Rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})]
-LogRetentionDays = Annotated[int, *_Rule(_log_retention, {"type": "integer", "enum": list(LOG_RETENTION_DAYS)})]
+KubernetesVersion = Annotated[str, *_rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})]
+LogRetentionDays = Annotated[int, *_rule(_log_retention, {"type": "integer", "enum": list(LOG_RETENTION_DAYS)})]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
-TagValue = Annotated[str, *_Rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
+TagValue = Annotated[str, *_rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
 
 _FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?(?:,[0-9]{1,2}(?:-[0-9]{1,2})?)*"
 Cron = Annotated[str, *matching(

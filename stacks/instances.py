@@ -1,7 +1,7 @@
 """GPU instance types: model and number of GPUs. Preflight compares these with the account's own API.
 
 Source: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html; model names as Karpenter's label
-`karpenter.k8s.aws/instance-gpu-name`. Types with a fraction of a GPU (g6f) are left out: they cannot be requested whole.
+`karpenter.k8s.aws/instance-gpu-name`. Types with a fraction of a GPU (g6f) are left out.
 """
 
 from collections.abc import Mapping

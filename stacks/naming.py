@@ -16,7 +16,8 @@ def physical_name(
     name = "-".join((prefix, environment, noun, account_id, region))
     if len(name) > limit:
         raise InvalidInput(
-            f"the physical name {name} has {len(name)} characters, but must have at most {limit}: AWS accepts no longer "
-            f"ones. Shorten {noun!r}, environment.name or environment.prefix by {len(name) - limit}."
+            f"the physical name {name} has {len(name)} characters, but must have at most {limit}: "
+            f"AWS accepts no longer ones. Shorten {noun!r}, environment.name or environment.prefix "
+            f"by {len(name) - limit}."
         )
     return name

@@ -75,9 +75,12 @@ def problem(path: str, value: Any, rule: str, reason: str, example: Any = MISSIN
     )
 
 
-def refuse(rule: str, reason: str, example: Any = MISSING) -> PydanticCustomError:
-    """What a validator of one value raises; path and value are added by whoever parses."""
-    context = {"rule": rule, "reason": reason} | ({} if example is MISSING else {"example": example})
+def refuse(rule: str, reason: str, example: Any = MISSING, *, fallback: Any = MISSING) -> PydanticCustomError:
+    """What a validator of one value raises; path and value are added by whoever parses.
+
+    `example` is a valid value made from the refused one; `fallback` one for fields that have no example of their own.
+    """
+    context = {"rule": rule, "reason": reason, "example": example, "fallback": fallback}
     return PydanticCustomError("rule", "{rule}", context)  # pyright: ignore[reportArgumentType] (LiteralString)
 
 
@@ -104,8 +107,8 @@ def flow(value: Any) -> str:
         return value if _plain(value) else json.dumps(value, ensure_ascii=False)
     if is_mapping(value):
         return "{" + ", ".join(f"{flow(key)}: {flow(entry)}" for key, entry in value.items()) + "}"
-    if is_list(value) or isinstance(value, tuple):
-        return "[" + ", ".join(map(flow, list[Any](value))) + "]"
+    if is_list(value):
+        return "[" + ", ".join(map(flow, value)) + "]"
     return json.dumps(value)
 
 

@@ -37,6 +37,8 @@ class Reader:
 
     def __init__(self, settings: type[Section], config: Mapping[str, Any], secret_keys: Collection[str]):
         self.problems: list[Problem] = []
+        self._unreadable: set[str] = set()
+        """Paths whose values are stand-ins or absent in the models."""
         self._settings, self._secret_keys = settings, secret_keys
         self._types = {field.alias or name: field.annotation for name, field in settings.model_fields.items()}
         # What is left empty counts as left out: that is how Pulumi.yaml fills in a missing section.
@@ -51,8 +53,7 @@ class Reader:
     def draft(self, stack: str) -> Draft:
         """The readable part, for rules between sections."""
         known = {name: self._models[to_camel(name)] for name in DRAFT_FIELDS if to_camel(name) in self._models}
-        bad = frozenset(item.path for item in self.problems)
-        return Draft(stack=stack, given=frozenset(self._given), bad=bad, **known)
+        return Draft(stack=stack, given=frozenset(self._given), bad=frozenset(self._unreadable), **known)
 
     def arguments(self) -> dict[str, Any]:
         """Section to its model or models, for a configuration without problems."""
@@ -64,7 +65,9 @@ class Reader:
             reason = "it says what the stack is and where it lives"
             self.problems.append(problem("environment", MISSING, "is missing and must be given", reason, example))
         for key, value in self._given.items():
-            self.problems += self._secret_problems(key)
+            secrets = list(self._secret_problems(key))
+            self.problems += secrets
+            self._unreadable |= {item.path for item in secrets}
             if key in self._secret_keys and not any(secure_paths(value)):
                 # The engine decrypted it: another sentence about the section might show the value.
                 continue
@@ -77,6 +80,7 @@ class Reader:
         if not is_list(entries):
             rule, reason = "must be a list", "each entry describes one, and there may be several"
             self.problems.append(problem(key, entries, rule, reason, example_of(self._types[key])))
+            self._unreadable.add(key)
             return
         entry_type = field_at(self._types[key], (0,))[0]
         models = (self._read_model(entry, entry_type, (key, index)) for index, entry in enumerate(entries))
@@ -86,11 +90,13 @@ class Reader:
         self._fill_defaults(value, model)
         placeholders = list(_placeholder_problems(value, model, at))
         stuck = {item.path for item in placeholders} | set(secure_paths(value, dotted(at)))
+        self._unreadable |= stuck
         try:
             result = _adapter(model).validate_json(json.dumps(value, default=str))
         except ValidationError as error:
             found = [item for item in problems_of(error, model, at) if not _within(item.path, stuck)]
             self.problems += [*placeholders, *found]
+            self._unreadable |= {item.path for item in found}
             bad = {str(entry["loc"][0]) for entry in error.errors(include_url=False) if entry["loc"]}
             return _salvaged(value, model, bad)
         found = [*_not_built(result, dotted(at)), *result.problems(dotted(at))]
@@ -131,8 +137,8 @@ def _placeholder_problems(value: Any, model: Any, at: Location, inside: Location
 
 def _not_built(section: Section, path: str) -> Iterator[Problem]:
     for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if value is not None and (reason := (field.json_schema_extra or {}).get("x-not-built")):
+        value, reason = getattr(section, name), mark(field, "x-not-built")
+        if value is not None and reason:
             yield problem(
                 f"{path}.{field.alias}", value, "must not be given yet: this version does not build it", reason
             )

@@ -194,7 +194,9 @@ def stale(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m stacks.reference", description="Generates the settings' JSON Schema and document.")
+    parser = argparse.ArgumentParser(
+        prog="python -m stacks.reference", description="Generates the settings' JSON Schema and document."
+    )
     parser.add_argument("--write", action="store_true", help="write the files instead of comparing them")
     options = parser.parse_args(arguments)
     names = stale()

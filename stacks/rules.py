@@ -1,5 +1,6 @@
 """Rules between sections. Each runs on what is readable, so that one bad value does not hide the next."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
 }
 PIPELINE_BUCKET = "data"
 GENERAL_POOL = "general"
+ZONE_REASON = "environment.region says where the stack lives, and zones of another region cannot be used"
 OWN_BUCKETS = ("access-logs",)
 """Buckets that components create beside the configured ones."""
 
@@ -65,8 +67,17 @@ class Draft:
     bad: frozenset[str] = frozenset()
 
     def good(self, *paths: str) -> bool:
-        """Whether nothing at or below these paths was refused."""
-        return not any(bad == path or bad.startswith((f"{path}.", f"{path}[")) for path in paths for bad in self.bad)
+        """Whether everything at, below and around these paths could be read."""
+        return not any(_overlap(path, bad) for path in paths for bad in self.bad)
+
+    def names_known(self, section: str) -> bool:
+        """Whether the name of every entry of a list could be read."""
+        return not any(re.fullmatch(rf"{section}(\[\d+\](\.name)?)?", bad) for bad in self.bad)
+
+
+def _overlap(one: str, other: str) -> bool:
+    outer, inner = sorted((one, other), key=len)
+    return outer == inner or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
@@ -126,13 +137,8 @@ def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
     for path, zones in lists:
         for index, zone in enumerate(zones):
             if zone[:-1] != region:
-                yield problem(
-                    f"{path}[{index}]",
-                    zone,
-                    f"must be a zone of {region}",
-                    "environment.region says where the stack lives, and zones of another region cannot be used",
-                    f"{region}{zone[-1]}",
-                )
+                free = next(name for letter in f"{zone[-1]}abcdef" if (name := f"{region}{letter}") not in zones)
+                yield problem(f"{path}[{index}]", zone, f"must be a zone of {region}", ZONE_REASON, free)
     if network and network.existing and draft.good("network.existing"):
         for index, subnet in enumerate(network.existing.subnets):
             if subnet.zone[:-1] != region:
@@ -140,7 +146,7 @@ def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
                     f"network.existing.subnets[{index}].zone",
                     subnet.zone,
                     f"must be a zone of {region}",
-                    "environment.region says where the stack lives, and zones of another region cannot be used",
+                    ZONE_REASON,
                     f"{region}{subnet.zone[-1]}",
                 )
     if network and draft.good("network") and (known := network.zone_names):
@@ -157,9 +163,9 @@ def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
 
 
 def _bucket_problems(draft: Draft) -> Iterator[Problem]:
-    yield from _duplicates("dataBuckets", draft.data_buckets)
+    yield from _duplicates(draft, "dataBuckets", draft.data_buckets)
     named = {bucket.name for bucket in draft.data_buckets.values()}
-    if draft.data_buckets and PIPELINE_BUCKET not in named and draft.good("dataBuckets"):
+    if "dataBuckets" in draft.given and PIPELINE_BUCKET not in named and draft.names_known("dataBuckets"):
         yield problem(
             "dataBuckets",
             f"without a bucket {PIPELINE_BUCKET}",
@@ -178,6 +184,8 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
     most = BUCKET_NAME_LENGTH - rest
     for index, bucket in draft.data_buckets.items():
         path = f"dataBuckets[{index}]"
+        if not draft.good(f"{path}.name"):
+            continue
         if bucket.name in OWN_BUCKETS:
             rule, reason = "must be another name", f"Stackyard itself creates a bucket {bucket.name}"
             yield problem(f"{path}.name", bucket.name, rule, reason, "data-logs")
@@ -202,15 +210,15 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
         yield problem(
             "environment.name",
             environment.name,
-            f"must have at most {len(environment.name) + most - longest} characters with the prefix {environment.prefix}",
+            f"must have at most {len(environment.name) + most - longest} characters with prefix {environment.prefix}",
             f"the bucket for access logs would have a name of {rest + longest} characters, "
             f"and S3 allows {BUCKET_NAME_LENGTH}",
         )
 
 
 def _pool_problems(draft: Draft) -> Iterator[Problem]:
-    yield from _duplicates("nodePools", draft.node_pools)
-    if not draft.node_pools or not draft.good("nodePools"):
+    yield from _duplicates(draft, "nodePools", draft.node_pools)
+    if "nodePools" not in draft.given or not draft.names_known("nodePools"):
         return
     general = {index: pool for index, pool in draft.node_pools.items() if pool.name == GENERAL_POOL}
     if not general:
@@ -233,13 +241,13 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
 
 
 def _team_problems(draft: Draft) -> Iterator[Problem]:
-    yield from _duplicates("teams", draft.teams)
-    yield from _duplicates("pipelines", draft.pipelines)
+    yield from _duplicates(draft, "teams", draft.teams)
+    yield from _duplicates(draft, "pipelines", draft.pipelines)
     teams = [team.name for team in draft.teams.values()]
-    if not draft.good("teams"):
+    if not draft.names_known("teams"):
         return
     for index, pipeline in draft.pipelines.items():
-        if pipeline.team not in teams:
+        if pipeline.team not in teams and draft.good(f"pipelines[{index}].team"):
             yield problem(
                 f"pipelines[{index}].team",
                 pipeline.team,
@@ -258,10 +266,11 @@ def _repository_problems(draft: Draft) -> Iterator[Problem]:
         yield problem("ci.repository", MISSING, "is missing and must be given", reason, "example-org/stackyard")
 
 
-def _duplicates(section: str, entries: Mapping[int, Any]) -> Iterator[Problem]:
-    counts = Counter(entry.name for entry in entries.values())
+def _duplicates(draft: Draft, section: str, entries: Mapping[int, Any]) -> Iterator[Problem]:
+    readable = {index: entry for index, entry in entries.items() if draft.good(f"{section}[{index}].name")}
+    counts = Counter(entry.name for entry in readable.values())
     seen: set[str] = set()
-    for index, entry in entries.items():
+    for index, entry in readable.items():
         if counts[entry.name] > 1 and entry.name in seen:
             free = _free_name(entry.name, counts)
             rule = f"must be another name than that of an earlier entry of {section}"

@@ -22,8 +22,14 @@ HIDDEN = "[hidden]"
 
 def problems_of(error: ValidationError, model: Any, prefix: Location) -> Iterator[Problem]:
     """One problem per value that `model` (a type annotation) did not accept; `prefix` is where the value stands."""
-    for entry in error.errors(include_url=False):
+    entries = error.errors(include_url=False)
+    for entry in entries:
         location = tuple(entry["loc"])
+        if entry["type"] == "too_short" and any(
+            inner["loc"][: len(location)] == location for inner in entries if inner != entry
+        ):
+            # The validator counts only the entries that it could read.
+            continue
         # A mapping's bad key arrives as (…, key, "[key]").
         location = location[:-1] if location and location[-1] == "[key]" else location
         yield _problem(entry, model, prefix, location)
@@ -49,7 +55,9 @@ def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Pr
         )
     if kind == "rule":
         rule, reason = context["rule"], context["reason"]
-        example = context.get("example", example) if at == path else example
+        if at == path:
+            given = (context["example"], example, context["fallback"])
+            example = next((entry for entry in given if entry is not MISSING), MISSING)
     else:
         rule, reason = _builtin_rule(kind, context, entry["input"], annotation), _reason(field)
     value = HIDDEN if mark(field, "x-sensitive") else shown(entry["input"])
@@ -162,8 +170,9 @@ def example_at(model: Any, location: Location) -> Any:
     if isinstance(inner, type) and issubclass(inner, BaseModel):
         return example_of(inner)
     parent = example_at(model, location[:-1])
-    if is_list(parent) and parent:
-        return parent[0]
+    last = location[-1]
+    if is_list(parent) and parent and isinstance(last, int):
+        return parent[min(last, len(parent) - 1)]
     return next(iter(parent.values())) if is_mapping(parent) and parent else MISSING
 
 
@@ -188,8 +197,8 @@ def yaml_fields(model: Any) -> dict[str, FieldInfo]:
 
 def mark(field: FieldInfo | None, name: str) -> str:
     """A remark that a field carries for the tools of this folder, `x-…`; empty when it carries none."""
-    extra = field.json_schema_extra if field else None
-    return str(extra[name]) if isinstance(extra, dict) and name in extra else ""
+    extra: Any = field.json_schema_extra if field else None
+    return str(extra[name]) if is_mapping(extra) and name in extra else ""
 
 
 def bare(annotation: Any) -> Any:

@@ -151,16 +151,20 @@ def _log_run(
     model_name: str,
 ) -> str:
     """The MLflow run with parameters, metrics and the evaluation as a file; one per pipeline run."""
+    from mlflow.entities import Metric, Param
+
     experiment_id = _experiment(client, model_name, storage.join(bucket_uri, "mlflow"))
     wanted = f"tags.`{tracking.TAG_PIPELINE_RUN}` = '{tags[tracking.TAG_PIPELINE_RUN]}'"
     # An attempt that died between the run and the version has left its run: go on with that one.
     started = client.search_runs([experiment_id], wanted, max_results=1)
     run = started[0] if started else client.create_run(experiment_id, tags=tags)
     run_id = run.info.run_id
-    for name, value in sorted(trained.parameters.items()):
-        client.log_param(run_id, name, value, synchronous=True)
-    for name, value in sorted(evaluation.metrics().items()):
-        client.log_metric(run_id, name, value, step=0, synchronous=True)
+    # One transaction; a second try writes the same values again.
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, 0, 0) for name, value in sorted(evaluation.metrics().items())],
+        params=[Param(name, str(value)) for name, value in sorted(trained.parameters.items())],
+    )
     client.log_dict(run_id, evaluation.to_dict(), EVALUATION_FILE)
     return run_id
 

@@ -160,8 +160,9 @@ def _fit(matrix: Frame, late: Series, settings: TrainSettings) -> xgboost.Booste
     import xgboost
 
     parameters = {**settings.parameters(), "nthread": settings.threads}
-    with warnings.catch_warnings(record=settings.device == Device.CUDA):
+    with warnings.catch_warnings():
         # The fall-back to the CPU is only warned about; it is an error below.
+        warnings.filterwarnings("ignore", message=".*Device is changed from GPU to CPU", category=UserWarning)
         booster = xgboost.train(parameters, model.to_matrix(matrix, late), settings.trees)
     used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
     if not used.startswith(str(settings.device)):

@@ -167,8 +167,8 @@ class Network(Section):
                 f"{path}.cidr",
                 self.cidr,
                 f"must be a /{SMALLEST_PREFIX} or larger",
-                f"{zones} zones need a private subnet of {private} addresses each in {parts} equal parts, one of them for "
-                f"the public subnets: {parts * private} addresses, and a /{network.prefixlen} has {network.num_addresses}",
+                f"{zones} zones need {parts} equal parts of {private} addresses, one a zone for its private subnet and one for "
+                f"the public ones, {parts * private} in all, and a /{network.prefixlen} has {network.num_addresses}",
                 str(network.supernet(new_prefix=SMALLEST_PREFIX)),
             )
 

@@ -28,7 +28,7 @@ class BuildRunner(Section):
 
     read_by: ClassVar = "`BuildRunner`"
 
-    enabled: bool = setting("Whether there is one; needs `ci.repository`.", True, default=False)
+    enabled: bool = setting("Whether there is one; needs `ci.repository`.", False, default=False)
 
 
 class Budget(Section):

@@ -252,7 +252,7 @@ def _is_alive(record: Record) -> bool:
 
 
 def started_at(pid: int) -> str | None:
-    """When the living process `pid` began, as a text that no other process of that number ever has; None if it is gone."""
+    """When the living process `pid` began, as a text that no later process of that number has; None if it is gone."""
     # Our own ended child stays as a zombie until somebody asks for its status.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -1,7 +1,8 @@
 """Nothing is lost by a reboot: the buckets' contents and MLflow's database, kept on disk as one snapshot.
 
-Kept per object: all versions and delete markers in their order, content, type and headers, metadata, tags. Not kept: version
-ids, dates and the encryption of single objects, which the emulator gives anew; access logs that the emulator itself wrote.
+Kept per object: all versions and delete markers in their order, content, type and headers, metadata, tags.
+Not kept: version ids, dates and the encryption of single objects, which the emulator gives anew; access logs that the
+emulator itself wrote.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ def snapshot(endpoint: str, places: Places) -> Snapshot:
     """Makes the buckets' contents and MLflow's database the current snapshot.
 
     Take it while no pipeline runs. The database is copied first: what it names was uploaded before it was named.
-    A bucket of the last snapshot that has not had its contents put back (in a fresh emulator) keeps them in the new one.
+    A bucket of the last snapshot that has not had its contents put back (fresh emulator) keeps them in the new one.
     """
     store = Store(places.mirror)
     with store.locked():
@@ -49,9 +50,9 @@ def current(places: Places) -> Snapshot | None:
 def restore_objects(endpoint: str, places: Places, buckets: Iterable[str]) -> int:
     """Puts the snapshot's objects back into those of `buckets` that have not had theirs; returns the versions written.
 
-    To be called when the buckets exist and before anything is put into them: a key that is already there is left alone, unless
-    it holds the beginning of what the snapshot has, as a killed restore leaves it. Checks every content first: a damaged
-    snapshot raises UserError and nothing is written. A second call finds nothing to do and changes nothing.
+    To be called when the buckets exist and before anything is put into them: a key that is already there is left alone,
+    unless it holds the beginning of what the snapshot has, as a killed restore leaves it. Checks every content first: a
+    damaged snapshot raises UserError and nothing is written. A second call finds nothing to do and changes nothing.
     """
     store = Store(places.mirror)
     kept = store.current()

@@ -85,7 +85,7 @@ class Places:
 
 
 def find_root(start: Path) -> Path:
-    """The checkout that holds `start`: the nearest folder upwards with Pulumi.yaml. Raises InvalidInput if there is none."""
+    """The checkout that holds `start`: the nearest folder upwards with Pulumi.yaml. Raises InvalidInput without one."""
     start = start.resolve()
     for folder in (start, *start.parents):
         if (folder / PROJECT_FILE).is_file():

@@ -1,4 +1,4 @@
-"""Nothing that a local environment does reaches a real account: the environment of its processes, their sockets, their clients."""
+"""Nothing that a local environment does reaches a real account: its processes' environment, sockets and clients."""
 
 import ipaddress
 import os
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from stackyard.errors import UserError
@@ -74,8 +74,8 @@ def child_environment(
 ) -> dict[str, str]:
     """`base_environment` plus the emulator's endpoint, the region, and `extra`.
 
-    `extra` may set anything but what would lead away from the emulator (keys, profiles, other endpoints, proxies, HOME):
-    that raises UserError. Its PYTHONPATH and PATH are put behind ours.
+    `extra` may set anything but what would lead away from the emulator: keys, profiles, other endpoints, proxies and
+    HOME raise UserError. Its PYTHONPATH and PATH are put behind ours.
     """
     _require_loopback(endpoint)
     environment = base_environment(places) | {
@@ -133,7 +133,7 @@ def _session(region: str) -> "boto3.Session":
     import botocore.session
 
     # Every variable keeps its default and loses its environment name and its name in the configuration file.
-    variables: Any = botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES
+    variables = cast(dict[str, Any], botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES)  # pyright: ignore[reportUnknownMemberType]
     unnamed: dict[str, Any] = {
         name: (None, None, default, convert) for name, (_, _, default, convert) in variables.items()
     }
@@ -143,7 +143,7 @@ def _session(region: str) -> "boto3.Session":
 
 
 def client(service: str, *, endpoint: str, region: str = "us-east-1") -> Any:
-    """A boto3 client that can only reach `endpoint`, which must be on loopback. One per service, region and endpoint."""
+    """A boto3 client that can only reach `endpoint`, which must be on loopback; one per service, region, endpoint."""
     _require_loopback(endpoint)
     # Sessions are not thread-safe, clients are.
     with _clients:

@@ -1,4 +1,4 @@
-"""The emulator's process: moto's own server application, plus who it is and a count of the requests that change something.
+"""The emulator's process: moto's own server application, who it is, and a count of the requests that change something.
 
 Started by `emulator.start` as `python -m stackyard.local.server`. Its own pages:
 `GET /stackyard/identity`, `GET /stackyard/requests`, `DELETE /stackyard/requests` (starts counting anew).
@@ -43,7 +43,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 def operation(environ: dict[str, Any]) -> tuple[str, bool]:
     """Name of a request's operation, `service:Operation`, and whether it may change something.
 
-    Operations of the query, JSON and CBOR protocols are known by name and verb; REST ones (S3, EKS) by HTTP method, so that a
+    Operations of the query, JSON and CBOR protocols are known by name and verb, REST ones (S3, EKS) by HTTP method: a
     read by POST, as GuardDuty has some, counts as a change. Puts a form that it had to read back into `wsgi.input`.
     """
     method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
@@ -130,9 +130,9 @@ class RequestHandler(MotoRequestHandler):
 def mend_policy_statements() -> None:
     """Makes moto's judgement of policy statements usable for bucket policies.
 
-    moto knows one condition operator, lets every Deny apply whose condition it cannot judge or judges false, and takes an Allow
-    that does not match for a Deny. A bucket whose policy demands TLS would be closed to everybody, as the emulator speaks plain
-    HTTP on loopback. So here a Deny with a condition never applies, and an Allow never denies.
+    moto knows one condition operator, lets every Deny apply whose condition it cannot judge or judges false, and takes
+    an Allow that does not match for a Deny. A bucket whose policy demands TLS would be closed to everybody, as the
+    emulator speaks plain HTTP on loopback. So here a Deny with a condition never applies, and an Allow never denies.
     """
     judge = IAMPolicyStatement.is_action_permitted
 

@@ -4,7 +4,7 @@ Layout under `places.mirror`:
 
     blobs/ab/ab12…            contents by sha256, the database's too; written once, however often they occur
     generations/00000007.json what a snapshot holds; the last three are kept
-    current                   the number of the generation that counts; replaced last, so a killed snapshot changes nothing
+    current                   number of the generation that counts; replaced last, so a killed snapshot changes nothing
 """
 
 import contextlib
@@ -78,7 +78,8 @@ class Store:
             return _read(self._generation(int(pointer.read_text())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
-                f"The snapshot that {pointer} points to cannot be read ({error}). Nothing was restored. {self._way_out()}"
+                f"The snapshot that {pointer} points to cannot be read ({error}). Nothing was restored. "
+                f"{self._way_out()}"
             ) from error
 
     def take(self, buckets: dict[str, list[Version]], database: str) -> Snapshot:
@@ -125,8 +126,8 @@ class Store:
             found = "no content at all"
         if found != f"the sha256 {sha256[:12]}…":
             raise UserError(
-                f"The snapshot in {self.folder} is damaged: {what} should have the sha256 {sha256[:12]}…, but {blob} has "
-                f"{found}. Nothing was restored. {self._way_out()}"
+                f"The snapshot in {self.folder} is damaged: {what} should have the sha256 {sha256[:12]}…, "
+                f"but {blob} has {found}. Nothing was restored. {self._way_out()}"
             )
         return blob
 

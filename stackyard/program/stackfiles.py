@@ -1,4 +1,4 @@
-"""Pulumi.yaml and the stack files, read as the Pulumi CLI reads them; and the environment that it hands to the program."""
+"""Pulumi.yaml and the stack files, read as the Pulumi CLI reads them; and the environment that it gives a program."""
 
 import difflib
 import json
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -54,7 +54,7 @@ def read_project(root: Path) -> Project:
         raise InvalidInput(
             f"{path}: `name` is {name!r}, but must be the project's name, for example `name: stackyard`."
         )
-    declared = content.get("config") or {}
+    declared: Any = content.get("config") or {}
     if not is_mapping(declared):
         raise InvalidInput(f"{path}: `config` must declare the sections, for example `network: {{type: object}}`.")
     return Project(
@@ -178,20 +178,16 @@ class _CliLoader(yaml.SafeLoader):
     PyYAML's own rules are older: it takes `on` for true, 22:30 for 1350 and a date for a date object.
     """
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
-
-
-def _mapping_without_duplicates(loader: _CliLoader, node: yaml.MappingNode) -> dict[str, Any]:
-    seen: set[str] = set()
-    for key_node, _ in node.value:
-        key = key_node.value
-        if key_node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} must be text", problem_mark=key_node.start_mark)
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
-        seen.add(key)
-    loader.flatten_mapping(node)
-    return {loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value}
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            if key_node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
+            if key_node.value in seen:
+                problem = f"the key {key_node.value!r} stands twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep=deep)
 
 
 def _whole_number(loader: _CliLoader, node: yaml.ScalarNode) -> int:
@@ -203,14 +199,18 @@ def _fraction(loader: _CliLoader, node: yaml.ScalarNode) -> float | int:
     return int(number) if number.is_integer() else number
 
 
-for _tag, _pattern, _first in (
-    ("merge", r"<<", "<"),
+# Plain scalars that are not text; what matches none is.
+_SCALARS = (
+    ("merge", r"<<", ["<"]),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-):
-    _CliLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
-_CliLoader.add_constructor("tag:yaml.org,2002:map", _mapping_without_duplicates)
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)", list("-+0123456789")),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
+)
+_CliLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in _SCALARS:
+    for _character in _first:
+        _rule = (f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"))
+        _CliLoader.yaml_implicit_resolvers.setdefault(_character, []).append(_rule)
 _CliLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 _CliLoader.add_constructor("tag:yaml.org,2002:float", _fraction)

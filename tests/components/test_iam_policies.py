@@ -38,6 +38,12 @@ def test_the_same_statement_in_another_order_is_the_same_text(text):
     assert text(render, [one]) == text(render, [other])
 
 
+def test_the_text_has_sorted_keys_all_the_way_down(text):
+    conditions = {"StringLike": {"b": "1", "a": "2"}, "Bool": {"aws:SecureTransport": "true"}}
+    canonical = text(render, [Statement(sid="S", actions=["s3:GetObject"], resources=["a"], conditions=conditions)])
+    assert canonical == json.dumps(json.loads(canonical), sort_keys=True)
+
+
 def test_single_values_carry_no_list_as_aws_stores_them():
     statement = Statement(
         sid="Read",

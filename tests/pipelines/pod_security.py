@@ -1,6 +1,6 @@
 """A checker for the Pod Security profile *restricted*, and the pod that Argo makes of a step.
 
-The profile: https://kubernetes.io/docs/concepts/security/pod-security-standards/ (baseline and restricted), read 2026-11.
+The profile: https://kubernetes.io/docs/concepts/security/pod-security-standards/ (baseline, restricted), 2026-11.
 The pod: createWorkflowPod in argoproj/argo-workflows at tag v4.0.6, workflow/controller/workflowpod.go.
 """
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.compile import compile_pipeline, read_compiled, require_package, stale
-from pipelines.compile import compiler
+from pipelines.compile import compile_pipeline, compiler, read_compiled, require_package, stale
 from pipelines.compile.archive import gzip_stored, repack
 from pipelines.compile.compiled import ROOT, package_asset_path
 from pipelines.compile.shape import DEADLINE_SECONDS

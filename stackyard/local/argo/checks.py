@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from stackyard.errors import InvalidInput
 from stackyard.local.argo.expressions import Condition, references
@@ -13,6 +14,7 @@ from stackyard.local.argo.model import Task, Template, Workflow
 WORKFLOW_VARIABLES = frozenset(
     f"workflow.{name}" for name in ("name", "namespace", "uid", "serviceAccountName", "creationTimestamp")
 )
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POD_VARIABLES = frozenset({"pod.name", "node.name"})
 
 _TAG = re.compile(r"\{\{.*?\}\}")
@@ -60,6 +62,7 @@ def _container_problems(workflow: Workflow, template: Template) -> Iterator[str]
     known = _scope(workflow, template) | POD_VARIABLES | ({"retries"} if template.retry else set())
     parts = [*(container.get(part) or () for part in ("command", "args", "env")), template.deadline]
     yield from (f"{where}: {text}" for text in _unresolved(parts, known))
+    yield from (f"{where}: {text}" for text in _endpoints(container))
     declared = {*template.volumes, *workflow.volumes}
     mounts = container.get("volumeMounts") or ()
     for mount in mounts:
@@ -71,6 +74,14 @@ def _container_problems(workflow: Workflow, template: Template) -> Iterator[str]
             yield f"{where}: output parameter {output.name} has no valueFrom.path"
         elif output.path and not any(output.path.startswith(f"{path}/") for path in paths):
             yield f"{where}: output parameter {output.name}: {output.path} lies in no emptyDir mount and not in /tmp"
+
+
+def _endpoints(container: Mapping[str, Any]) -> Iterator[str]:
+    """A deployed template of another stack names real endpoints; steps on this machine must not reach them."""
+    for entry in container.get("env") or ():
+        value = entry.get("value") or ""
+        if "ENDPOINT_URL" in entry["name"] and value and urlsplit(value).hostname not in LOOPBACK:
+            yield f"env {entry['name']} is {value!r}: local steps reach only {', '.join(LOOPBACK)}"
 
 
 def _dag_problems(workflow: Workflow, template: Template) -> Iterator[str]:

@@ -150,7 +150,9 @@ class Attempt:
                 declared[entry["name"]] = pod.field(source["fieldRef"]["fieldPath"])
             else:
                 declared[entry["name"]] = self.paths.translate(_expand(entry.get("value") or "", declared))
-        env = {"TMPDIR": str(self.paths.mounts["/tmp"])} | declared | dict(given)
+        env = {"TMPDIR": str(self.paths.mounts["/tmp"])} | dict(given) | declared
+        # Whatever a template says: credentials and endpoints are those of the machine.
+        env |= {name: value for name, value in given.items() if name.startswith("AWS_")}
         # The directory of this interpreter comes first: `python` is the project's own.
         env["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), env.get("PATH", os.defpath))))
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self.directory / "python"), env.get("PYTHONPATH"))))
@@ -181,6 +183,7 @@ class Attempt:
             return self._process
 
     def _wait(self, process: subprocess.Popen[bytes], log: IO[bytes], deadline: float | None) -> Ended:
+        assert process.stdout is not None  # it is a pipe
         reader = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
         reader.start()
         try:
@@ -197,10 +200,10 @@ class Attempt:
         return Ended(exit_code=code, message="" if code == 0 else f"exit status {code}")
 
 
-def _copy(source: IO[bytes] | None, target: IO[bytes]) -> None:
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
     # The log is closed under a reader whose pipe some runaway child still holds open.
-    with suppress(ValueError):
-        while source and (chunk := source.read1(65536)):  # pyright: ignore[reportAttributeAccessIssue]
+    with source, suppress(ValueError):
+        while chunk := os.read(source.fileno(), 65536):
             target.write(chunk)
             target.flush()
 

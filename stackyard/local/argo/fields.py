@@ -4,6 +4,7 @@ IMPLEMENTED fields have Argo's meaning here. NO_EFFECT fields are accepted knowi
 out changes nothing about what the commands compute. An empty value says nothing and is always accepted.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -135,10 +136,23 @@ def _walk(value: Any, kind: str, path: str, template: str) -> Iterator[str]:
             here = f"{path}.{field}" if path else field
             if inner in (None, False, "", [], {}) or field in NO_EFFECT.get(kind, {}):
                 continue
+            if field == "podSpecPatch" and _patches_executor_only(inner):
+                continue
             if field not in IMPLEMENTED[kind]:
                 yield f"{_where(template)}field {here}"
             elif below := _INSIDE.get(kind, {}).get(field):
                 yield from _walk(inner, below, here, template)
+
+
+def _patches_executor_only(patch: Any) -> bool:
+    """Whether a podSpecPatch leaves the main container alone: Argo's executor (init, wait) does not run here."""
+    try:
+        spec = json.loads(patch)
+    except (TypeError, ValueError):
+        return False
+    allowed = {"automountServiceAccountToken", "volumes", "containers", "initContainers"}
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return set(spec) <= allowed and {each.get("name") for each in containers} <= {"init", "wait"}
 
 
 def _where(template: str) -> str:

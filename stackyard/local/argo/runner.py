@@ -43,7 +43,7 @@ def run(
     """Runs a WorkflowTemplate object (as the cluster's store holds it) and returns how it ended.
 
     `parameters` are those of the submission, as text in the form that the template expects (Metaflow: JSON).
-    `environment` is all that steps get besides what the template declares; where both name a variable, this one wins.
+    `environment` is all that steps get besides what the template declares, which wins except for names in AWS_.
     `logs` gets a file per attempt, `workdir` the directories of the steps; those of failed attempts stay.
     `name` is the Workflow's, else the template's with a random suffix. `kept` are directories that steps use by their
     own names although they lie below /tmp or a mount path. `max_processes` defaults to the number of processors.

@@ -1,1 +1,1 @@
-"""Keeps the sockets of child processes on this machine. The folder is on their PYTHONPATH: Python loads sitecustomize by itself."""
+"""Keeps the sockets of child processes on this machine: on their PYTHONPATH, Python loads sitecustomize by itself."""

@@ -1,8 +1,8 @@
 """Refuses every connection and name lookup that would leave this machine, before it happens.
 
 Stands alone (no import from stackyard), since it runs in processes that know only this folder.
-It sees what goes through Python's `socket`; C libraries with sockets of their own (gRPC, curl) are kept on loopback by the
-environment that `safety.child_environment` builds, not by this.
+It sees what goes through Python's `socket`. C libraries with sockets of their own (gRPC, curl) are kept on loopback by
+the environment that `safety.child_environment` builds, not by this.
 """
 
 import ipaddress

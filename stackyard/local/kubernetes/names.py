@@ -36,7 +36,7 @@ def name_problems(kind: str, metadata: Mapping[str, Any]) -> list[str]:
         if isinstance(value, str) and value and not (len(value) <= LABEL_LENGTH and _QUALIFIED.fullmatch(value)):
             problems.append(
                 f"metadata.labels[{key}] is {shown(value)}: a label's value has at most {LABEL_LENGTH} letters, "
-                "digits, '-', '_' or '.', starting and ending with a letter or digit. Long text belongs in an annotation"
+                "digits, '-', '_' or '.', starting and ending with a letter or digit. Long text is for annotations"
             )
     for key in metadata.get("annotations") or {}:
         problems += _qualified("metadata.annotations", key)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,27 +54,30 @@ class Store:
 
     def __init__(self, path: Path):
         self.path = path
+        # Resources are created by several threads; the file is read and written as a whole.
+        self._lock = threading.RLock()
 
     def put(self, obj: Mapping[str, Any], *, owner: str) -> Object:
         """Stores an object for `owner` (the URN of its resource) and returns it with what the cluster adds.
 
         Raises UserError when its namespace is missing or another owner has an object of that name.
         """
-        content = self._read()
-        key = Key.of(obj)
-        _check_namespace(content, key)
-        before = content["objects"].get(_text(key))
-        if before and before["owner"] != owner:
-            raise UserError(
-                f"{key} exists already: it belongs to {before['owner']}. "
-                "Two resources cannot manage one object: give one of them another name."
-            )
-        stored = _with_server_fields(obj, owner, before["object"] if before else None, content["revision"] + 1)
-        if before is None or before["object"] != stored:
-            content["revision"] += 1
-            content["objects"][_text(key)] = {"object": stored, "owner": owner}
-            self._write(content)
-        return stored
+        with self._lock:
+            content = self._read()
+            key = Key.of(obj)
+            _check_namespace(content, key)
+            before = content["objects"].get(_text(key))
+            if before and before["owner"] != owner:
+                raise UserError(
+                    f"{key} exists already: it belongs to {before['owner']}. "
+                    "Two resources cannot manage one object: give one of them another name."
+                )
+            stored = _with_server_fields(obj, owner, before["object"] if before else None, content["revision"] + 1)
+            if before is None or before["object"] != stored:
+                content["revision"] += 1
+                content["objects"][_text(key)] = {"object": stored, "owner": owner}
+                self._write(content)
+            return stored
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
         entry = self._read()["objects"].get(_text(Key(api_version, kind, namespace, name)))
@@ -95,16 +99,17 @@ class Store:
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "") -> bool:
         """Removes an object; False when there is none. Raises UserError for a namespace that still holds objects."""
-        content = self._read()
-        key = Key(api_version, kind, namespace, name)
-        if _text(key) not in content["objects"]:
-            return False
-        if (api_version, kind) == ("v1", "Namespace"):
-            _check_empty(content, name)
-        del content["objects"][_text(key)]
-        content["revision"] += 1
-        self._write(content)
-        return True
+        with self._lock:
+            content = self._read()
+            key = Key(api_version, kind, namespace, name)
+            if _text(key) not in content["objects"]:
+                return False
+            if (api_version, kind) == ("v1", "Namespace"):
+                _check_empty(content, name)
+            del content["objects"][_text(key)]
+            content["revision"] += 1
+            self._write(content)
+            return True
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -76,8 +76,8 @@ def test_rows_of_an_impossible_month_are_not_lost_silently(planted, tmp_path: Pa
 
 
 def test_a_source_without_a_month_column_is_rejected(planted, tmp_path: Path):
+    folder = planted(lambda flights: flights.drop(columns="month"))
     with pytest.raises(DataRejected, match=r"month +column present"):
-        folder = planted(lambda flights: flights.drop(columns="month"))
         ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=folder)
 
 

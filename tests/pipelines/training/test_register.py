@@ -15,9 +15,6 @@ from pipelines.training.train import TrainedModel, TrainSettings, train
 from pipelines.training.validate import inspect
 from stackyard.errors import InvalidInput, UserError
 
-# SQLAlchemy 2.1 deprecates a loader strategy that MLflow 3.17's own tables use.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
-
 NOW = "2026-11-24T10:00:00Z"
 Run = Callable[..., Registration]
 
@@ -245,7 +242,7 @@ def test_an_artifact_that_was_replaced_is_not_loaded(
     champion = models.champion(tracking_uri)
     assert champion is not None
     storage.write_bytes(f"{champion.source}/model.ubj", storage.read_bytes(worse.model_uri))
-    with pytest.raises(UserError, match="version 1 of flight-delay has the hash .* it was replaced"):
+    with pytest.raises(UserError, match=r"version 1 of flight-delay has the hash .* it was replaced"):
         models.load_champion(tracking_uri)
 
 

@@ -53,7 +53,7 @@ def test_names_below_a_prefix_are_sorted_relative_and_not_those_of_a_neighbour(r
 def test_a_bucket_that_does_not_exist_asks_for_a_deployment(monkeypatch: pytest.MonkeyPatch):
     moto = pytest.importorskip("moto", reason="moto comes with the group `local`")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws(), pytest.raises(storage.StorageError, match="the bucket does not exist. Deploy the stack"):
+    with moto.mock_aws(), pytest.raises(storage.StorageError, match=r"the bucket does not exist\. Deploy the stack"):
         storage.read_bytes("s3://never-made/file")
 
 

@@ -1,0 +1,114 @@
+"""Which image runs where: names to digests, from the lock that CI writes.
+
+- `local` needs no image: the runner runs commands in the project's own environment, and the image's name says which.
+- The committed environments carry example digests, so that captures, policies and reviews see every workload. Nothing
+  real is deployed with them: preflight and a real `up` refuse.
+- An image that is missing in the lock is not built yet: what needs it is left out, with a warning. That is the way to
+  a first deployment: base, images, platform.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stacks.plain import is_mapping
+from stackyard.errors import InvalidInput, UserError
+
+ROOT = Path(__file__).parents[1]
+LOCK = Path(__file__).with_name("images.lock.yaml")
+LOCAL_ENVIRONMENT = "local"
+LOCAL_REGISTRY = "stackyard.local"
+
+IMAGES: Mapping[str, Path] = {"pipelines": Path("requirements/pipelines.txt")}
+"""Every image that this project builds, with the lock file of what is in it, relative to the project's root."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedImage:
+    """One line of the lock."""
+
+    name: str
+    digest: str
+    """`sha256:` and 64 digits."""
+    example: bool = False
+    """Stands for an image that nobody has built. Never deployed for real."""
+
+    def reference(self, repository_url: str) -> str:
+        """What a pod pulls."""
+        return f"{repository_url}@{self.digest}"
+
+
+def locked_images(environment: str, *, lock: Path = LOCK) -> dict[str, LockedImage]:
+    """Images of an environment by name; none for an environment that the lock does not know.
+
+    Raises InvalidInput for a lock that nobody could deploy from, with the line that is wrong.
+    """
+    document: Any = yaml.safe_load(lock.read_text()) or {}
+    section: Mapping[str, Any] = document.get(environment) or {}
+    return {name: _locked(environment, name, section[name]) for name in sorted(section)}
+
+
+def local_image(name: str, *, root: Path = ROOT) -> str:
+    """The image of the local stack: named by what the project's environment was installed from.
+
+    Raises InvalidInput for a name that this project does not build.
+    """
+    content = (root / IMAGES[_known(name)]).read_bytes()
+    return f"{LOCAL_REGISTRY}/{name}@sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def image_of(name: str, *, environment: str, repository_url: str, lock: Path = LOCK, root: Path = ROOT) -> str | None:
+    """What a pod pulls in an environment, by digest; None for an image that is not built yet."""
+    if environment == LOCAL_ENVIRONMENT:
+        return local_image(name, root=root)
+    locked = locked_images(environment, lock=lock).get(_known(name))
+    return locked.reference(repository_url) if locked else None
+
+
+def missing_image(name: str, environment: str) -> str:
+    """The warning about an image that is not built yet."""
+    return (
+        f"stacks/images.lock.yaml has no image {name!r} for {environment}: what runs in it is not registered. "
+        "Deploy the base layer, let CI build the images, then deploy the platform layer."
+    )
+
+
+def refuse_examples(environment: str, *, lock: Path = LOCK) -> None:
+    """Raises UserError when an environment would be deployed with a digest that stands for no image."""
+    refuse_example_images(environment, locked_images(environment, lock=lock).values())
+
+
+def refuse_example_images(environment: str, images: Iterable[LockedImage]) -> None:
+    """As `refuse_examples`, for images at hand."""
+    examples = [image.name for image in images if image.example]
+    if examples and environment != LOCAL_ENVIRONMENT:
+        raise UserError(
+            f"stacks/images.lock.yaml has example digests for {environment}: {', '.join(examples)}. They stand for "
+            "images that nobody has built, and pods would wait for them for ever. Let CI build the images and write "
+            "the lock, or remove these lines for a first deployment."
+        )
+
+
+def _locked(environment: str, name: str, entry: Any) -> LockedImage:
+    where = f"stacks/images.lock.yaml, {environment}.{_known(name)}"
+    if not is_mapping(entry) or set(entry) - {"digest", "example"}:
+        raise InvalidInput(f"{where}: {entry!r} must have `digest`, and `example: true` only if nobody built it.")
+    digest, example = entry.get("digest"), entry.get("example", False)
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise InvalidInput(f"{where}.digest: {digest!r} is not sha256: and 64 digits. A tag can move, a digest cannot.")
+    if not isinstance(example, bool):
+        raise InvalidInput(f"{where}.example: {example!r} must be true or false.")
+    return LockedImage(name=name, digest=digest, example=example)
+
+
+def _known(name: str) -> str:
+    if name not in IMAGES:
+        raise InvalidInput(f"There is no image {name!r}. This project builds: {', '.join(sorted(IMAGES))}.")
+    return name

@@ -1,0 +1,91 @@
+"""A small valid configuration, and ways to spoil it."""
+
+import copy
+import re
+from typing import Any
+
+import yaml
+
+from stacks.settings import Settings, SettingsError, parse
+from stackyard.program.stackfiles import read_stack
+from tests.stacks.places import ROOT
+
+BASE = """
+environment:
+  name: dev
+  layers: [base, platform]
+  accountId: "111122223333"
+  region: us-east-1
+  protection: standard
+  owner: machine-learning
+  costCentre: ml-1001
+network: {cidr: 10.16.0.0/16, zones: [us-east-1a, us-east-1b]}
+dataBuckets: [{name: data}]
+cluster: {kubernetesVersion: "1.35", adminRoleArns: [arn:aws:iam::111122223333:role/admin]}
+nodePools:
+  - {name: general, instanceTypes: [m7i.large], capacity: spot, maxNodes: 3}
+  - {name: gpu, instanceTypes: [g5.xlarge], capacity: spot, maxNodes: 1, gpu: {maxGpus: 1}}
+teams: [{name: flights}]
+pipelines: [{name: training, team: flights}]
+budget: {monthlyUsd: 400}
+"""
+TRACEBACK_WORDS = ("pydantic", "validation error", "input_value", "input_type", "Traceback", "Input should", "type=")
+
+
+def valid() -> dict[str, Any]:
+    return yaml.safe_load(BASE)
+
+
+def stack_sections(stack: str) -> dict[str, Any]:
+    """The sections of a committed stack file."""
+    config = read_stack(ROOT, stack)
+    prefix = f"{config.project}:"
+    return {key.removeprefix(prefix): value for key, value in config.config.items() if key.startswith(prefix)}
+
+
+def with_value(path: str, value: Any) -> dict[str, Any]:
+    """The valid configuration with one value put in at a dotted path."""
+    return put(valid(), path, value)
+
+
+def put(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(config)
+    parts: list[Any] = [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path)]
+    node: Any = config
+    for part, following in zip(parts, parts[1:], strict=False):
+        if isinstance(node, list):
+            node = node[part]
+        else:
+            node = node.setdefault(part, [] if isinstance(following, int) else {})
+    if isinstance(node, list) and parts[-1] == len(node):
+        node.append(value)
+    else:
+        node[parts[-1]] = value
+    return config
+
+
+def without(path: str) -> dict[str, Any]:
+    config = valid()
+    *outer, last = path.split(".")
+    node = config
+    for part in outer:
+        node = node[part]
+    del node[last]
+    return config
+
+
+def problems(config: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Path to problem; empty for a configuration that parses."""
+    try:
+        parse(config, **options)
+    except SettingsError as error:
+        assert not any(word in str(error) for word in TRACEBACK_WORDS), f"the validator's own words: {error}"
+        assert all(str(problem) in str(error) for problem in error.problems), "everything is said at once"
+        return {problem.path: problem for problem in error.problems}
+    return {}
+
+
+def repaired(config: dict[str, Any], example: str) -> Settings:
+    """What the configuration becomes when a problem's example is followed."""
+    path, _, value = example.partition(": ")
+    return parse(put(config, path, yaml.safe_load(value)))
