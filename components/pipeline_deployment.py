@@ -74,6 +74,9 @@ class PipelineDeploymentArgs:
     suspended: bool = False
     """Whether the schedule is there but starts nothing. Default: no."""
 
+    permissions_boundary: Input[str] | None = None
+    """ARN of the policy that bounds the pipeline's role. Default: none."""
+
 
 class PipelineDeployment(pulumi.ComponentResource):
     """Creates, always:
@@ -123,6 +126,7 @@ class PipelineDeployment(pulumi.ComponentResource):
             name,
             description=f"Pods of pipeline {self._args.declaration.name}",
             assume_role_policy=pod_identity_trust(self._args.location, self._args.cluster_name),
+            permissions_boundary=self._args.permissions_boundary,
             tags=child_tags(self._name, name),
             opts=self._child,
         )
@@ -175,12 +179,14 @@ class PipelineDeployment(pulumi.ComponentResource):
         )
 
     def _create_package(self) -> aws.s3.BucketObjectv2:
+        name = f"{self._name}-package"
         return aws.s3.BucketObjectv2(
-            f"{self._name}-package",
+            name,
             bucket=self._args.artifacts_bucket,
             key=self._args.compiled.package.key,
             source=pulumi.FileAsset(self._args.package_path),
             content_type="application/gzip",
+            tags=child_tags(self._name, name),
             # Older packages stay, so that what they trained can be trained again.
             opts=ResourceOptions.merge(self._child, ResourceOptions(retain_on_delete=True)),
         )

@@ -157,4 +157,5 @@ def _client_for(environment: tuple[str, ...]) -> Any:
 
     # An emulator on loopback has no host name per bucket; AWS itself wants the virtual-hosted style.
     style = "path" if environment[0] or environment[1] else "auto"
-    return boto3.client("s3", config=Config(s3={"addressing_style": style}, retries={"mode": "standard"}))
+    # A session of its own: the default one keeps the first credentials it has seen.
+    return boto3.Session().client("s3", config=Config(s3={"addressing_style": style}, retries={"mode": "standard"}))

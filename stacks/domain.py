@@ -228,9 +228,9 @@ SecretArn = Annotated[str, *matching(
     "arn:aws:secretsmanager:us-east-1:111122223333:secret:github-app-AbCdEf",
 )]  # fmt: skip
 InstanceType = Annotated[str, *matching(
-    r"[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(?:nano|micro|small|medium|large|xlarge|[0-9]{1,3}xlarge|metal(?:-[0-9]{1,3}xl)?)",
+    r"[a-z][a-z0-9-]*\.[a-z0-9-]+",
     "must be an EC2 instance type",
-    "nodes of the pool are of this type",
+    "nodes of the pool are of this type, written as family, dot, size",
     "m7i.large",
 )]  # fmt: skip
 DatabaseClass = Annotated[str, *matching(
@@ -238,6 +238,12 @@ DatabaseClass = Annotated[str, *matching(
     "must be an RDS instance class",
     "the database runs on it",
     "db.t4g.micro",
+)]  # fmt: skip
+TrackingUri = Annotated[str, *matching(
+    r"https?://[\w.:-]+(?:/[\w./-]*)?|sqlite:///[\w./-]+",
+    "must be an MLflow tracking URI without credentials",
+    "pipelines register their models there; a password in it would stand in the state",
+    "https://mlflow.example.com",
 )]  # fmt: skip
 BucketName = Annotated[str, *matching(
     r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",

@@ -23,3 +23,8 @@ def secure_paths(value: Any, path: str = "") -> Iterator[str]:
     elif is_list(value):
         for index, entry in enumerate(value):
             yield from secure_paths(entry, f"{path}[{index}]")
+
+
+def has_secure(value: Any) -> bool:
+    """Whether a configuration value is encrypted, wholly or in part."""
+    return next(secure_paths(value), None) is not None

@@ -4,14 +4,37 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.bucket_access import BucketAccess
+from components.chart_pin import ChartPin
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
+from components.pipeline_deployment import PipelineDeployment, PipelineDeploymentArgs
+from components.pipeline_engine import PipelineEngine, PipelineEngineArgs
+from pipelines.compile.compiled import CompiledPipeline, package_asset_path, read_compiled, require_package
+from pipelines.contract import Contract
+from pipelines.declaration import declaration
 from stacks.base_outputs import BaseOutputs
+from stacks.images import image_of, missing_image, refuse_examples
 from stacks.providers import location_of, stem_of
 from stacks.settings import Settings, present
+from stacks.versions import CHARTS
+from stackyard.errors import UserError
+
+
+NAMESPACE = "pipelines"
+# Name of the model registry's service in the cluster; an environment without one names its own in tracking.uri.
+TRACKING_URI = "http://tracking.tracking.svc.cluster.local:5000"
+IMAGE = "pipelines"
+# AWS's own example number: the local stack's, where no image is ever pulled.
+EMULATED_ACCOUNT_ID = "123456789012"
+DATA_BUCKET = "data"
 
 
 def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider) -> None:
-    cluster = _cluster(settings, base, ResourceOptions(providers=[provider]))
+    opts = ResourceOptions(providers=[provider])
+    cluster = _cluster(settings, base, opts)
+    in_cluster = ResourceOptions(providers=[provider, cluster.kubernetes])
+    engine = _pipeline_engine(settings, in_cluster)
+    _pipelines(settings, base, engine, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
     pulumi.export("kubeconfig", cluster.kubeconfig)
 
@@ -34,3 +57,89 @@ def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cl
         ),
         opts,
     )
+
+
+def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngine:
+    chart = CHARTS["argo-workflows"]
+    return PipelineEngine(
+        "pipeline-engine",
+        PipelineEngineArgs(
+            chart=ChartPin(chart=chart.name, version=chart.version, repository=chart.repository),
+            app_version=chart.app_version,
+            namespaces=(NAMESPACE,),
+            # Where nothing is protected, one controller is enough; it costs a pod.
+            replicas=2 if settings.profile.deletion_protection else 1,
+        ),
+        opts,
+    )
+
+
+def _pipelines(settings: Settings, base: BaseOutputs, engine: PipelineEngine, opts: ResourceOptions) -> None:
+    image = _image(settings)
+    if image is None:
+        pulumi.log.warn(missing_image(IMAGE, settings.environment.name))
+        return
+    contract = contract_of(settings, image)
+    bucket = settings.physical_name(DATA_BUCKET)
+    access = BucketAccess(
+        bucket_arn=location_of(settings).bucket_arn(bucket), key_arn=base.bucket_key_arns[DATA_BUCKET]
+    )
+    for pipeline in settings.pipelines:
+        compiled = _compiled(pipeline.name)
+        PipelineDeployment(
+            pipeline.name,
+            PipelineDeploymentArgs(
+                declaration=declaration(pipeline.name),
+                compiled=compiled,
+                contract=contract,
+                location=location_of(settings),
+                cluster_name=stem_of(settings),
+                engine=engine,
+                data=access,
+                artifacts=access,
+                artifacts_bucket=bucket,
+                package_path=package_asset_path(compiled),
+                schedule=pipeline.schedule,
+                suspended=pipeline.suspended,
+            ),
+            opts,
+        )
+    pulumi.export("contract", contract.model_dump(mode="json"))
+
+
+def contract_of(settings: Settings, image: str) -> Contract:
+    """What the stack promises to its pipelines; all of it follows from settings, so a first preview shows it."""
+    bucket = settings.physical_name(DATA_BUCKET)
+    return Contract(
+        bucket=bucket,
+        data_bucket=bucket,
+        kms_key=f"alias/{bucket}",
+        region=settings.environment.region,
+        namespace=NAMESPACE,
+        tracking_uri=(settings.tracking and settings.tracking.uri) or TRACKING_URI,
+        image=image,
+        service_accounts={pipeline.name: f"pipeline-{pipeline.name}" for pipeline in settings.pipelines},
+    )
+
+
+def _compiled(name: str) -> CompiledPipeline:
+    """The committed form of a pipeline. Raises pulumi.RunError when its code package is to be uploaded and is not there."""
+    try:
+        compiled = read_compiled(name)
+        if not pulumi.runtime.is_dry_run():
+            require_package(compiled)
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
+    return compiled
+
+
+def _image(settings: Settings) -> str | None:
+    """The pipelines' image by digest. Raises pulumi.RunError when a real deployment would run an example."""
+    environment, location = settings.environment, location_of(settings)
+    registry = f"{location.account_id}.dkr.ecr.{location.region}.{location.dns_suffix}"
+    try:
+        if not pulumi.runtime.is_dry_run() and environment.account_id != EMULATED_ACCOUNT_ID:
+            refuse_examples(environment.name)
+        return image_of(IMAGE, environment=environment.name, repository_url=f"{registry}/{stem_of(settings)}/{IMAGE}")
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None

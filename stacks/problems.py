@@ -43,8 +43,9 @@ class Problem:
 
     def __str__(self) -> str:
         subject = f"{self.path} is {self.value}, but {self.rule}" if self.value else f"{self.path} {self.rule}"
-        example = f" Valid: {self.example}" if self.example else ""
-        return f"{subject}: {self.reason}.{example}"
+        removable = self.rule.startswith(("must not be given", "must only be given"))
+        way_out = f" Valid: {self.example}" if self.example else " Remove it." if removable else ""
+        return f"{subject}: {self.reason}.{way_out}"
 
 
 class SettingsError(InvalidInput):
@@ -133,5 +134,7 @@ def dotted(location: Iterable[int | str]) -> str:
     """`("nodePools", 0, "gpu")` as `nodePools[0].gpu`."""
     path = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        text = f"[{part}]" if isinstance(part, int) else part
+        text = f"{text[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else text
+        path += text if isinstance(part, int) or not path else f".{text}"
     return path

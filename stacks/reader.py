@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from stacks.domain import PLACEHOLDER
-from stacks.plain import is_list, is_mapping, secure_paths
+from stacks.plain import has_secure, is_list, is_mapping, secure_paths
 from stacks.problems import MISSING, Problem, dotted, problem
 from stacks.protection import PROFILES
 from stacks.rules import Draft
@@ -68,7 +68,7 @@ class Reader:
             secrets = list(self._secret_problems(key))
             self.problems += secrets
             self._unreadable |= {item.path for item in secrets}
-            if key in self._secret_keys and not any(secure_paths(value)):
+            if key in self._secret_keys and not has_secure(value):
                 # The engine decrypted it: another sentence about the section might show the value.
                 continue
             if get_origin(self._types[key]) is tuple:

@@ -106,7 +106,7 @@ def _layer_problems(draft: Draft, environment: Environment, examples: Callable[[
             belongs = " or ".join(sorted(LAYERS_OF[name]))
             yield problem(
                 name,
-                "given",
+                MISSING,
                 f"must stand in a stack with the layer {belongs}",
                 f"this stack has {' and '.join(environment.layers)} only, where nothing reads it",
             )
@@ -168,7 +168,7 @@ def _bucket_problems(draft: Draft) -> Iterator[Problem]:
     if "dataBuckets" in draft.given and PIPELINE_BUCKET not in named and draft.names_known("dataBuckets"):
         yield problem(
             "dataBuckets",
-            f"without a bucket {PIPELINE_BUCKET}",
+            MISSING,
             f"must have one called {PIPELINE_BUCKET}",
             "pipelines read and write there",
             [{"name": PIPELINE_BUCKET}],
@@ -225,7 +225,7 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
         example = {"name": "general", "instanceTypes": ["m7i.large"], "capacity": "on_demand", "maxNodes": 3}
         yield problem(
             "nodePools",
-            f"without a pool {GENERAL_POOL}",
+            MISSING,
             f"must have a CPU pool called {GENERAL_POOL}",
             "what is neither system nor GPU work runs there",
             [example],

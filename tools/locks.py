@@ -47,6 +47,7 @@ LOCKS = (
         purpose="Everything, for `make test` and `make check`",
     ),
     Lock(path="requirements/local.txt", groups=("pipelines", "local"), purpose="The local stack, for `make up`"),
+    Lock(path="requirements/pipelines.txt", groups=("pipelines",), purpose="What the pipelines' image holds"),
     Lock(path="stacks/requirements.txt", purpose="What `pulumi up` needs; `pulumi install` reads this file"),
     Lock(path="requirements/uv.txt", requirement=UV, purpose="uv itself, for machines that have none"),
 )

@@ -92,7 +92,7 @@ def decide(
             f"so it is {'promoted' if promote else 'not promoted'}."
         )
     return Comparison(
-        promote=promote and not same_model,
+        promote=promote,
         reason=reason,
         margin=margin,
         candidate_roc_auc=auc,

@@ -60,8 +60,17 @@ class TrainingFlow(FlowSpec):
     @step(start=True)
     def ingest(self) -> None:
         from pipelines.training.ingest import ingest
+        from pipelines.training.request import check_request
 
         with told_plainly():
+            check_request(
+                train_from=self.train_from,
+                train_to=self.train_to,
+                evaluate_from=self.evaluate_from,
+                evaluate_to=self.evaluate_to,
+                margin=self.margin,
+                device=self.device,
+            )
             bucket = _data_uri(Contract.from_environment())
             self.training = ingest(bucket, self.train_from, self.train_to, source=self.source)
             self.evaluation = ingest(bucket, self.evaluate_from, self.evaluate_to, source=self.source)

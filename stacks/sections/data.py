@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from stacks.domain import DatabaseClass, Name, Region
+from stacks.domain import DatabaseClass, Name, Region, TrackingUri
 from stacks.problems import Problem, problem
 from stacks.sections.section import Section, by_protection, setting
 
@@ -61,5 +61,8 @@ class Tracking(Section):
 
     read_by: ClassVar = "`TrackingDatabase`"
 
+    uri: TrackingUri | None = setting(
+        "MLflow server that exists already. Default: the platform layer's own.", "https://mlflow.example.com", default=None
+    )
     instance_class: DatabaseClass = setting("RDS instance class.", "db.t4g.micro")
     storage_gb: int = setting("Storage in GB; RDS never shrinks it.", 20, ge=20, le=65_536)

@@ -74,8 +74,8 @@ class ExistingNetwork(Section):
         if len(private) not in ZONE_COUNTS:
             yield problem(
                 f"{path}.subnets",
-                f"{len(self.subnets)} subnets, private ones in {len(private)} zones",
-                "must have private subnets in 2 or 3 zones",
+                MISSING,
+                f"must have private subnets in 2 or 3 zones, and has them in {len(private)}",
                 ZONES_REASON,
             )
 
@@ -167,8 +167,9 @@ class Network(Section):
                 f"{path}.cidr",
                 self.cidr,
                 f"must be a /{SMALLEST_PREFIX} or larger",
-                f"{zones} zones need {parts} equal parts of {private} addresses, one a zone for its private subnet and one for "
-                f"the public ones, {parts * private} in all, and a /{network.prefixlen} has {network.num_addresses}",
+                f"{zones} zones need {parts} equal parts of {private} addresses, one a zone for its private subnet and "
+                f"one for the public ones, {parts * private} in all, "
+                f"and a /{network.prefixlen} has {network.num_addresses}",
                 str(network.supernet(new_prefix=SMALLEST_PREFIX)),
             )
 

@@ -1,14 +1,16 @@
 """Pools of nodes. An entry with a `gpu` part is a pool for GPU training."""
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
 
 from stacks.domain import InstanceType, Name, ReservationId, Zone
 from stacks.instances import GPU_TYPES, looks_like_gpu
-from stacks.problems import Problem, nearest, problem
+from stacks.problems import MISSING, Problem, nearest, problem
 from stacks.sections.section import Section, setting
 
+SIZE = re.compile(r"nano|micro|small|medium|large|xlarge|\d{1,3}xlarge|metal(-\d{1,3}xl)?")
 RESERVED_REASON = "Karpenter takes capacity only from reservations that the pool names"
 
 
@@ -102,6 +104,9 @@ class NodePool(Section):
                     f"the pool has a gpu part, and {kind} is not known to have a GPU",
                     near or "g5.xlarge",
                 )
+            if not self.gpu and not SIZE.fullmatch(kind.partition(".")[2]):
+                rule, reason = "must be an EC2 instance type", f"EC2 has no size {kind.partition('.')[2]}"
+                yield problem(here, kind, rule, reason, "m7i.large")
             if not self.gpu and kind in GPU_TYPES:
                 yield problem(
                     here,
@@ -127,7 +132,7 @@ class NodePool(Section):
         if self.capacity == Capacity.CAPACITY_BLOCK and len(self.zones or ()) != 1:
             yield problem(
                 f"{path}.zones",
-                list(self.zones or ()),
+                list(self.zones) if self.zones else MISSING,
                 "must be the one zone of the capacity block",
                 "a capacity block lies in one zone, and nodes elsewhere never start",
                 ["us-east-1a"],
@@ -138,7 +143,7 @@ class NodePool(Section):
         if gpu.efa and len(self.zones or ()) != 1:
             yield problem(
                 f"{path}.zones",
-                list(self.zones or ()),
+                list(self.zones) if self.zones else MISSING,
                 "must be one zone with gpu.efa",
                 "EFA works inside one placement group, and that lies in one zone",
                 ["us-east-1a"],
@@ -151,7 +156,7 @@ class NodePool(Section):
             if gpu.sharing == Sharing.MIG and not GPU_TYPES[kind].mig:
                 model = GPU_TYPES[kind].model
                 yield problem(
-                    f"{path}.gpu.sharing", "mig", f"must not be mig with {kind}", f"a {model} has no MIG", "none"
+                    f"{path}.gpu.sharing", "mig", f"must not be mig with {kind}", f"the {model} has no MIG", "none"
                 )
             if GPU_TYPES[kind].count > gpu.max_gpus:
                 yield problem(

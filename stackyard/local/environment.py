@@ -50,9 +50,10 @@ def local_environment(root: Path, name: str) -> LocalEnvironment:
     if not found:
         raise InvalidInput(f"no stack file names the environment {name!r}: stacks are {', '.join(stack_names(root))}")
     declared = str(_environment(found[0]).get("accountId", ""))
-    stacks = tuple(sorted(map(_emulated, found), key=_layer_order))
+    places = Places(root, name)
+    stacks = tuple(sorted((_emulated(config, places) for config in found), key=_layer_order))
     settings = {config.stack: parse_settings(config) for config in stacks}
-    return LocalEnvironment(places=Places(root, name), stacks=stacks, settings=settings, declared_account=declared)
+    return LocalEnvironment(places=places, stacks=stacks, settings=settings, declared_account=declared)
 
 
 def _environment(config: StackConfig) -> dict[str, Any]:
@@ -68,11 +69,14 @@ def _layer_order(config: StackConfig) -> bool:
     return "base" not in _environment(config).get("layers", ())
 
 
-def _emulated(config: StackConfig) -> StackConfig:
-    """The configuration with the emulated account wherever the real one stands, ARNs included."""
+def _emulated(config: StackConfig, places: Places) -> StackConfig:
+    """The configuration with the emulated account wherever the real one stands, and MLflow's database of this machine."""
     declared = str(_environment(config).get("accountId", ""))
-    values = copy.deepcopy(config.config)
-    return replace(config, config=_replaced(values, declared)) if len(declared) == 12 else config
+    values = _replaced(copy.deepcopy(config.config), declared) if len(declared) == 12 else copy.deepcopy(config.config)
+    key = f"{config.project}:tracking"
+    if isinstance(section := values.get(key), dict):
+        section["uri"] = f"sqlite:///{places.database}"
+    return replace(config, config=values)
 
 
 def _replaced(value: Any, account: str) -> Any:

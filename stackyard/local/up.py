@@ -48,7 +48,7 @@ def up(root: Path, name: str, console: Console) -> Provisioned:
         _header(environment, server, console)
         lost = _emulator_lost(environment.places, server.endpoint)
         if lost:
-            _forget(environment, console)
+            _forget(environment, server.endpoint, console)
             # Before the first write: a run that is killed must find its own resources again.
             emulator.mark(server.endpoint, _state_id(environment.places))
         run = _Run(environment, server.endpoint, console)
@@ -186,9 +186,12 @@ def _emulator_lost(places: Places, endpoint: str) -> bool:
     return emulator.marker(endpoint) != _state_id(places)
 
 
-def _forget(environment: LocalEnvironment, console: Console) -> None:
+def _forget(environment: LocalEnvironment, endpoint: str, console: Console) -> None:
     """Puts the states aside: what they describe went with the emulator's memory."""
     places = environment.places
+    if emulator.marker(endpoint) is not None:
+        # Its resources belong to a state that was deleted: nothing would ever find or remove them.
+        emulator.empty(endpoint)
     known = [
         c.stack for c in environment.stacks if places.state(c.stack).exists() or journal_path(places, c.stack).exists()
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stacks.plain import is_mapping, secure_paths
+from stacks.plain import has_secure, is_mapping
 from stackyard.errors import InvalidInput
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -100,7 +100,7 @@ def read_stack(root: Path, stack: str) -> StackConfig:
         project=project.name,
         stack=stack,
         config={**project.defaults, **given},
-        secret_keys=tuple(sorted(key for key, value in given.items() if any(secure_paths(value)))),
+        secret_keys=tuple(sorted(key for key, value in given.items() if has_secure(value))),
     )
 
 

@@ -5,6 +5,7 @@ Numbers travel as floats in protobuf; whole ones become `int` here, so that a st
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"
 OUTPUT_VALUE_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
+CONTENT_NAMED = re.compile(r"[0-9a-f]{64}")
 UNKNOWN_STRING = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Value = Any
@@ -118,6 +120,9 @@ def _content_hash(text: str | None, path: str | None, uri: str | None, assets: M
     if assets is not None:
         listing = {name: entry.hash for name, entry in sorted(assets.items()) if isinstance(entry, Asset)}
         return hashlib.sha256(json.dumps(listing, sort_keys=True).encode()).hexdigest()
+    if path is not None and CONTENT_NAMED.fullmatch(Path(path).stem):
+        # A code package that was not built on this machine is named by its hash.
+        return Path(path).stem
     # A file that is not there yet is compared by what the program says about it.
     return "" if path is None and uri is None else hashlib.sha256(str(path or uri).encode()).hexdigest()
 

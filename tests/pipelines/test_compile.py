@@ -27,6 +27,11 @@ sys.version, sys.version_info = "3.11.99 (other build) [Clang 99]", info
 platform.system, platform.node, platform.python_version = lambda: "Darwin", lambda: "elsewhere", lambda: "3.11.99"
 now = time.time
 time.time = lambda: now() + 1e7
+
+import socket
+def no_network(*_):
+    raise RuntimeError("compiling opened a connection")
+socket.socket.connect = no_network
 """
 
 
@@ -67,7 +72,7 @@ def written(root):
     return {path.name: path.read_bytes() for path in (root / "pipelines" / "tiny" / "compiled").iterdir()}
 
 
-def test_another_machine_user_folder_time_and_hash_seed_give_the_same_bytes(tiny, tmp_path, elsewhere):
+def test_another_machine_user_folder_time_and_hash_seed_without_network_give_the_same_bytes(tiny, tmp_path, elsewhere):
     root, compiled = tiny
     other = project(tmp_path / "some other place")
     for path in sorted((other / "pipelines").rglob("*.py"), reverse=True):
@@ -192,6 +197,16 @@ def test_a_schedule_is_compiled_and_goes_when_it_is_no_longer_declared(translati
 
 def test_the_committed_pipeline_is_that_of_the_sources():
     assert stale("training") == [], "run `stackyard pipelines compile training` and commit what it writes"
+
+
+def test_training_runs_its_steps_one_after_the_other_and_bad_data_is_not_tried_again():
+    template = read_compiled("training").template
+    (dag,) = [entry["dag"] for entry in template["spec"]["templates"] if "dag" in entry]
+    order = ["ingest", "validate", "train", "evaluate", "register"]
+    assert [task["depends"].removesuffix(".Succeeded") for task in dag["tasks"]] == ["", *order[:-1]]
+    assert [task["name"] for task in dag["tasks"]] == order
+    retried = {step["name"] for step in steps(template) if "retryStrategy" in step}
+    assert retried == {"train", "evaluate", "register"}, "up to validation a failure means bad data"
 
 
 def test_staleness_is_seen(tiny, translation, monkeypatch):

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -52,11 +53,9 @@ def put(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     config = copy.deepcopy(config)
     parts: list[Any] = [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path)]
     node: Any = config
-    for part, following in zip(parts, parts[1:], strict=False):
-        if isinstance(node, list):
-            node = node[part]
-        else:
-            node = node.setdefault(part, [] if isinstance(following, int) else {})
+    for part, following in pairwise(parts):
+        default: Any = [] if isinstance(following, int) else {}
+        node = node[part] if isinstance(node, list) else node.setdefault(part, default)
     if isinstance(node, list) and parts[-1] == len(node):
         node.append(value)
     else:
@@ -76,13 +75,20 @@ def without(path: str) -> dict[str, Any]:
 
 def problems(config: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Path to problem; empty for a configuration that parses."""
+    error = _error(config, options)
+    if error is None:
+        return {}
+    assert not any(word in str(error) for word in TRACEBACK_WORDS), f"the validator's own words: {error}"
+    assert all(str(problem) in str(error) for problem in error.problems), "everything is said at once"
+    return {problem.path: problem for problem in error.problems}
+
+
+def _error(config: dict[str, Any], options: dict[str, Any]) -> SettingsError | None:
     try:
         parse(config, **options)
     except SettingsError as error:
-        assert not any(word in str(error) for word in TRACEBACK_WORDS), f"the validator's own words: {error}"
-        assert all(str(problem) in str(error) for problem in error.problems), "everything is said at once"
-        return {problem.path: problem for problem in error.problems}
-    return {}
+        return error
+    return None
 
 
 def repaired(config: dict[str, Any], example: str) -> Settings:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,25 @@ class Node:
     """Names of the tasks that led here, joined by dots; empty for the entrypoint."""
     template: Template
     inputs: Mapping[str, str]
-    halted: Callable[[], bool] = lambda: False
-    """Asked when a process could start: True once a failure elsewhere makes it pointless."""
+    halt: "Halt"
+
+
+class Halt:
+    """Set by the first failure in a DAG: nothing new starts there. A failure inside is one outside as well."""
+
+    def __init__(self, *, fail_fast: bool = False, outer: "Halt | None" = None):
+        self._fail_fast = fail_fast
+        self._outer = outer
+        self._raised = False
+
+    def set(self) -> None:
+        self._raised = self._raised or self._fail_fast
+        if self._outer:
+            self._outer.set()
+
+    def is_set(self) -> bool:
+        """Asked when a task or a waiting process could start."""
+        return self._raised or (self._outer is not None and self._outer.is_set())
 
 
 class Halted(Exception):
@@ -59,7 +76,7 @@ class Dag:
             return self._steps.refuse(node, str(error))
 
     def _run_tasks(self, node: Node, scope: Mapping[str, str]) -> Outcome:
-        board = _Board(fail_fast=node.template.fail_fast, halted=node.halted)
+        board = _Board(Halt(fail_fast=node.template.fail_fast, outer=node.halt))
         threads = [
             threading.Thread(target=self._run_task, args=(node, task, board, scope), name=task.name)
             for task in node.template.tasks
@@ -83,60 +100,60 @@ class Dag:
 
     def _run_task(self, node: Node, task: Task, board: "_Board", scope: Mapping[str, str]) -> None:
         path = f"{node.path}.{task.name}" if node.path else task.name
+        # Stays only if something of ours raises: then the run must fail, and nobody wait for this task.
+        outcome = Outcome(phase=Phase.ERROR, message=f"the runner itself failed at {path}")
         try:
-            outcome = self._outcome(path, task, board, scope)
+            outcome = self._reported(path, task, board, scope)
+        finally:
+            board.end(task.name, outcome)
+
+    def _reported(self, path: str, task: Task, board: "_Board", scope: Mapping[str, str]) -> Outcome:
+        called = self._workflow.templates[task.template]
+        try:
+            return self._outcome(path, task, board, scope)
         except InvalidInput as error:
-            called = Node(path=path, template=self._workflow.templates[task.template], inputs={})
-            outcome = self._steps.refuse(called, str(error))
+            return self._steps.refuse(Node(path=path, template=called, inputs={}, halt=board.halt), str(error))
         except Halted:
-            template = self._workflow.templates[task.template]
-            outcome = self._steps.leave_out(path, template, Phase.OMITTED, "another step failed first")
-        except Exception as error:  # a defect of ours must end the run, not hang it
-            board.end(task.name, Outcome(phase=Phase.ERROR, message=f"the runner failed at {path}: {error!r}"))
-            raise
-        board.end(task.name, outcome)
+            return self._steps.leave_out(path, called, Phase.OMITTED, "another step failed first")
 
     def _outcome(self, path: str, task: Task, board: "_Board", scope: Mapping[str, str]) -> Outcome:
         called = self._workflow.templates[task.template]
         board.wait_for(task.needs)
-        stopped = board.failed_fast() or self._steps.stopping
+        stopped = board.halt.is_set() or self._steps.stopping
         if stopped or (task.depends and not task.depends.holds(board.result)):
             return self._steps.leave_out(path, called, Phase.OMITTED, "what it depends on did not succeed")
         scope = {**scope, **board.scope()}
         if not task.expanded:
-            return self._one(path, task, called, scope, board.failed_fast)
+            return self._one(path, task, called, scope, board.halt)
         items = _items(task, scope)
         if not items:
             return self._steps.leave_out(path, called, Phase.SKIPPED, "its list is empty")
-        return self._each(path, task, scope, items, board)
+        return self._each(path, task, scope, items, board.halt)
 
-    def _one(
-        self, path: str, task: Task, called: Template, scope: Mapping[str, str], halted: Callable[[], bool]
-    ) -> Outcome:
+    def _one(self, path: str, task: Task, called: Template, scope: Mapping[str, str], halt: Halt) -> Outcome:
         if task.when and not Condition(substitute(task.when, scope)).holds(true_or_false):
             return self._steps.leave_out(path, called, Phase.SKIPPED, f"when {task.when} is false")
         # A default applies where the task gives nothing.
         inputs = {name: value for name, value in called.inputs.items() if value is not None}
         inputs |= {name: substitute(text, scope) for name, text in task.arguments.items() if name in called.inputs}
-        return self.run(Node(path=path, template=called, inputs=inputs, halted=halted))
+        return self.run(Node(path=path, template=called, inputs=inputs, halt=halt))
 
-    def _each(self, path: str, task: Task, scope: Mapping[str, str], items: list[Any], board: "_Board") -> Outcome:
+    def _each(self, path: str, task: Task, scope: Mapping[str, str], items: list[Any], halt: Halt) -> Outcome:
         """An expanded task succeeds when all of its items do; its outputs are lists of theirs, as JSON."""
         called = self._workflow.templates[task.template]
         outcomes: dict[int, Outcome] = {}
-
-        def halted() -> bool:
-            failed = board.fail_fast and any(outcome.phase in BAD for outcome in list(outcomes.values()))
-            return failed or board.failed_fast()
 
         def one(index: int, item: Any) -> None:
             here = {**scope, **_item_scope(item)}
             # Argo's name of an expanded node.
             name = f"{path}({index}:{_label(item)})"
             try:
-                outcomes[index] = self._one(name, task, called, here, halted)
+                outcomes[index] = self._one(name, task, called, here, halt)
             except InvalidInput as error:
-                outcomes[index] = self._steps.refuse(Node(path=name, template=called, inputs={}), str(error))
+                halt.set()
+                outcomes[index] = self._steps.refuse(
+                    Node(path=name, template=called, inputs={}, halt=Halt()), str(error)
+                )
             except Halted:
                 outcomes[index] = self._steps.leave_out(name, called, Phase.OMITTED, "another item failed first")
 
@@ -156,13 +173,14 @@ class Dag:
 class _Board:
     """Where the tasks of one DAG read how the others ended."""
 
-    def __init__(self, *, fail_fast: bool, halted: Callable[[], bool]):
+    def __init__(self, halt: Halt):
+        self.halt = halt
         self.outcomes: dict[str, Outcome] = {}
-        self.fail_fast = fail_fast
-        self._halted = halted
         self._changed = threading.Condition()
 
     def end(self, task: str, outcome: Outcome) -> None:
+        if outcome.phase in BAD:
+            self.halt.set()
         with self._changed:
             self.outcomes[task] = outcome
             self._changed.notify_all()
@@ -170,11 +188,6 @@ class _Board:
     def wait_for(self, tasks: tuple[str, ...]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: all(task in self.outcomes for task in tasks))
-
-    def failed_fast(self) -> bool:
-        """Argo stops scheduling new tasks once one has failed, and lets those that run go on."""
-        failed = self.fail_fast and any(outcome.phase in BAD for outcome in list(self.outcomes.values()))
-        return failed or self._halted()
 
     def result(self, word: str) -> bool:
         """Truth of one word of a `depends`. A bare task name means that it succeeded or was skipped."""

@@ -72,6 +72,8 @@ class WorkflowResult:
     seconds: float
     created: str
     """`workflow.creationTimestamp`, RFC 3339 in UTC."""
+    message: str = ""
+    """Why it did not succeed."""
 
     @property
     def succeeded(self) -> bool:

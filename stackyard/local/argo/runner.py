@@ -16,7 +16,7 @@ from typing import Any
 
 from stackyard.errors import InvalidInput
 from stackyard.local.argo.checks import check
-from stackyard.local.argo.dag import Dag, Node, Outcome
+from stackyard.local.argo.dag import Dag, Halt, Node, Outcome
 from stackyard.local.argo.model import Workflow, parse
 from stackyard.local.argo.paths import plain_directory
 from stackyard.local.argo.results import Phase, StepEvent, StepResult, WorkflowResult
@@ -124,11 +124,13 @@ def _execute(run: Run, steps: Steps) -> WorkflowResult:
     workflow = run.workflow
     entry = workflow.templates[workflow.entrypoint]
     end = None if workflow.deadline_seconds is None else started + workflow.deadline_seconds
-    outcome = _watched(run, steps, Node(path="", template=entry, inputs=dict(_defaults(entry.inputs))), {}, end)
+    outcome = _watched(
+        run, steps, Node(path="", template=entry, inputs=dict(_defaults(entry.inputs)), halt=Halt()), {}, end
+    )
     if workflow.on_exit and outcome.phase is not Phase.INTERRUPTED:
         handler = workflow.templates[workflow.on_exit]
         steps.reset()
-        node = Node(path="onExit", template=handler, inputs=dict(_defaults(handler.inputs)))
+        node = Node(path="onExit", template=handler, inputs=dict(_defaults(handler.inputs)), halt=Halt())
         after = _watched(run, steps, node, {"workflow.status": str(outcome.phase)}, None)
         if after.phase is not Phase.SUCCEEDED:
             outcome = after
@@ -138,6 +140,7 @@ def _execute(run: Run, steps: Steps) -> WorkflowResult:
         steps=tuple(steps.results),
         seconds=time.monotonic() - started,
         created=run.created,
+        message=outcome.message,
     )
 
 
@@ -165,7 +168,7 @@ def _watched(run: Run, steps: Steps, node: Node, more: Mapping[str, str], end: f
                 steps.stop_all("the workflow ran longer than its activeDeadlineSeconds", Phase.FAILED)
     outcome = outcomes[0] if outcomes else Outcome(phase=Phase.ERROR, message="the runner failed")
     if seen:
-        return replace(outcome, phase=Phase.INTERRUPTED)
+        return replace(outcome, phase=Phase.INTERRUPTED, message="interrupted")
     return replace(outcome, phase=Phase.FAILED) if late else outcome
 
 

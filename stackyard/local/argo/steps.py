@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stackyard.local.argo.container import Attempt, Ended, Pod
-from stackyard.local.argo.dag import BAD, Halted, Node, Outcome
+from stackyard.local.argo.dag import BAD, Halt, Halted, Node, Outcome
 from stackyard.local.argo.expressions import seconds_of, substitute, substitute_all
 from stackyard.local.argo.model import Template, Workflow
 from stackyard.local.argo.results import EventKind, Phase, StepEvent, StepResult
@@ -68,38 +68,42 @@ class Steps:
 
         Raises InvalidInput where its template cannot be filled in, Halted where it never came to its turn.
         """
-        retry = node.template.retry
         first = time.monotonic()
-        logs: list[Path] = []
-        number = 0
+        attempts: list[Attempt] = []
         while True:
-            ended, outputs, attempt = self._attempt(node, scope, number)
-            logs.append(attempt.log)
-            phase = self._phase(ended)
-            seconds = time.monotonic() - first
-            if phase not in BAD or self.stopping or not _again(node.template, phase, number, seconds):
+            number = len(attempts)
+            attempt, ended, outputs, again = self._attempt(node, scope, number, first)
+            attempts.append(attempt)
+            if not again:
                 break
-            number += 1
-            wait = retry.wait_before(number) if retry else 0.0
-            message = f"{ended.message}; attempt {number} follows{f' in {wait:.0f} s' if wait >= 1 else ''}"
-            self._tell(EventKind.RETRIED, node, number - 1, seconds, message, attempt.log)
+            wait = node.template.retry.wait_before(number + 1) if node.template.retry else 0.0
+            message = f"{ended.message}; attempt {number + 1} follows{f' in {wait:.0f} s' if wait >= 1 else ''}"
+            self._tell(EventKind.RETRIED, node, number, time.monotonic() - first, message, attempt.log)
             if self._stop.wait(wait):
                 break
+        return self._ended(node, attempts, ended, outputs, time.monotonic() - first)
+
+    def _ended(
+        self, node: Node, attempts: list[Attempt], ended: Ended, outputs: Mapping[str, str], seconds: float
+    ) -> Outcome:
+        phase = self._phase(ended)
+        logs = tuple(attempt.log for attempt in attempts if attempt.log.exists())
         bad = phase in BAD
         result = StepResult(
             step=_shown_path(node),
             template=node.template.name,
             phase=phase,
-            attempts=number + 1,
-            seconds=time.monotonic() - first,
+            attempts=len(logs),
+            seconds=seconds,
             exit_code=ended.exit_code,
             message=ended.message,
-            logs=tuple(logs),
-            log_tail=attempt.tail() if bad else "",
+            logs=logs,
+            log_tail=attempts[-1].tail() if bad else "",
             outputs=outputs,
         )
         self._keep(result)
-        self._tell(EventKind.FAILED if bad else EventKind.FINISHED, node, number, seconds, ended.message, attempt.log)
+        kind = EventKind.FAILED if bad else EventKind.FINISHED
+        self._tell(kind, node, len(attempts) - 1, seconds, ended.message, attempts[-1].log)
         return Outcome(phase=phase, outputs=outputs, message=ended.message)
 
     def refuse(self, node: Node, message: str) -> Outcome:
@@ -110,51 +114,51 @@ class Steps:
 
     def leave_out(self, path: str, template: Template, phase: Phase, reason: str) -> Outcome:
         """Records a task that does not run."""
-        node = Node(path=path, template=template, inputs={})
+        node = Node(path=path, template=template, inputs={}, halt=Halt())
         self._keep(StepResult(step=path, template=template.name, phase=phase, message=reason))
         self._tell(EventKind.SKIPPED, node, 0, 0.0, reason, None)
         return Outcome(phase=phase, message=reason)
 
-    def _attempt(self, node: Node, scope: Mapping[str, str], number: int) -> tuple[Ended, dict[str, str], Attempt]:
+    def _attempt(
+        self, node: Node, scope: Mapping[str, str], number: int, first: float
+    ) -> tuple[Attempt, Ended, dict[str, str], bool]:
+        """Waits for a free slot and runs; the last part of the answer says whether another attempt follows."""
         template = node.template
         file_name = _FILE_NAME.sub("-", _shown_path(node)).strip("-")
         attempt = Attempt(self._workdir / file_name / str(number), self._logs / f"{file_name}.{number}.log", self._kept)
-        pod = self._pod(node, number)
-        scope = {**scope, "retries": str(number), "pod.name": pod.name, "node.name": _shown_path(node)}
-        container = substitute_all({part: (template.container or {}).get(part) for part in _USED}, scope)
-        seconds = seconds_of(substitute(template.deadline, scope)) if template.deadline else None
         with self._slots:
-            if number == 0 and node.halted():
+            if number == 0 and node.halt.is_set():
                 raise Halted
             if not self._register(attempt):
-                return Ended(exit_code=None, message=self._stop_reason), {}, attempt
-            self._tell(EventKind.STARTED, node, number, 0.0, "", attempt.log)
+                return attempt, Ended(exit_code=None, message=self._stop_reason), {}, False
             try:
-                ended = attempt.run(
-                    container,
-                    pod=pod,
-                    volumes=(*self._workflow.volumes, *template.volumes),
-                    environment=self._environment,
-                    deadline=None if seconds is None else time.monotonic() + seconds,
-                )
+                ended, outputs = self._execute(attempt, node, scope, number)
             finally:
                 with self._lock:
                     self._running.discard(attempt)
-        if ended.exit_code != 0:
-            return ended, {}, attempt
-        return self._outputs(template, attempt, ended)
+            phase = self._phase(ended)
+            again = not self.stopping and _again(template, phase, number, time.monotonic() - first)
+            if phase in BAD and not again:
+                # Before the slot is free: whoever waits for it must not start.
+                node.halt.set()
+        return attempt, ended, outputs, again
 
-    def _outputs(self, template: Template, attempt: Attempt, ended: Ended) -> tuple[Ended, dict[str, str], Attempt]:
-        outputs: dict[str, str] = {}
-        for output in template.outputs:
-            value = attempt.output(output.path) if output.path else output.value
-            value = output.default if value is None else value
-            if value is None:
-                message = f"output parameter {output.name}: the command did not write {output.path}"
-                return Ended(exit_code=0, message=message, error=True), {}, attempt
-            outputs[output.name] = value
-        attempt.remove()
-        return ended, outputs, attempt
+    def _execute(
+        self, attempt: Attempt, node: Node, scope: Mapping[str, str], number: int
+    ) -> tuple[Ended, dict[str, str]]:
+        template, pod = node.template, self._pod(node, number)
+        scope = {**scope, "retries": str(number), "pod.name": pod.name, "node.name": _shown_path(node)}
+        container = substitute_all({part: (template.container or {}).get(part) for part in _USED}, scope)
+        seconds = seconds_of(substitute(template.deadline, scope)) if template.deadline else None
+        self._tell(EventKind.STARTED, node, number, 0.0, "", attempt.log)
+        ended = attempt.run(
+            container,
+            pod=pod,
+            volumes=(*self._workflow.volumes, *template.volumes),
+            environment=self._environment,
+            deadline=None if seconds is None else time.monotonic() + seconds,
+        )
+        return _with_outputs(attempt, template, ended) if ended.exit_code == 0 else (ended, {})
 
     def _register(self, attempt: Attempt) -> bool:
         with self._lock:
@@ -209,6 +213,20 @@ def _again(template: Template, phase: Phase, number: int, seconds: float) -> boo
         return False
     wanted = {"Always": BAD, "OnFailure": (Phase.FAILED,), "OnError": (Phase.ERROR,)}[retry.policy]
     return phase in wanted
+
+
+def _with_outputs(attempt: Attempt, template: Template, ended: Ended) -> tuple[Ended, dict[str, str]]:
+    """Reads what a successful attempt wrote, and removes its directories."""
+    outputs: dict[str, str] = {}
+    for output in template.outputs:
+        value = attempt.output(output.path) if output.path else output.value
+        value = output.default if value is None else value
+        if value is None:
+            message = f"output parameter {output.name}: the command did not write {output.path}"
+            return Ended(exit_code=0, message=message, error=True), {}
+        outputs[output.name] = value
+    attempt.remove()
+    return ended, outputs
 
 
 def _shown_path(node: Node) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from stackyard.errors import UserError
+from stackyard.local.applied import Applied
 from stackyard.local.aws import convert, expressions, unsupported, validate
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.errors import Problem, ProviderError, shown
@@ -22,17 +24,8 @@ GENERIC_INPUTS = frozenset({"region", "tags", "tagsAll"})
 # AWS has about twenty spellings of «gone»; HTTP 404 alone is HeadBucket's.
 NOT_FOUND = re.compile(r"NotFound|NoSuch|NonExistent|^404$")
 HASH_LENGTH = 17
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """What a create or an update made."""
-
-    id: str
-    outputs: dict[str, Value]
-    """camelCase, plain JSON, of the SDK's output types; starts as the unchanged inputs."""
-    recorded: bool = False
-    """Validated and recorded: the emulator lacks the call."""
+# What a call raises when there is no answer, or one that is no AWS answer (a crash of the emulator).
+NO_ANSWER = (BotoCoreError, ResponseParserError)
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,8 @@ class _Step:
         self.outputs, self.id = dict(outputs or {}), id
         self.region = str(self.inputs.get("region") or provider.region)
         self.tags = dict(self.inputs.get("tags") or {})
-        self.recorded = unsupported.is_unsupported(row.service, row.create.name)
+        # What was never created cannot be read, tagged or deleted either.
+        self.unreachable = self.recorded = unsupported.is_unsupported(row.service, row.create.name)
         self.scope: dict[str, Any] = {
             **self.outputs,
             **self.prepared,
@@ -199,7 +193,8 @@ class _Step:
         problems += placed.problems
         if strict:
             problems += [self._unclaimed(name) for name in placed.unclaimed if not self._claimed_later(name)]
-        sources = {**convert.explicit_sources(given), **placed.sources}
+        renamed = {path: name for name, path in self.row.rename.items() if "." not in name}
+        sources = {**renamed, **convert.explicit_sources(given), **placed.sources}
         if not placed.problems:
             problems += validate.check(model.input_shape, placed.params, sources)
         return _Call(op, placed.params)
@@ -285,13 +280,13 @@ class _Step:
         return [*([tagging.unset] if removed else []), *([tagging.set] if self.tags else [])]
 
     def read(self) -> dict[str, Value] | None:
-        if self.row.read is None or unsupported.is_unsupported(self.row.service, self.row.read.name):
+        if self.row.read is None or self.unreachable:
             return dict(self.outputs)
         self.scope["d"] = self._document(self.row.read)
         return None if self.scope["d"] is None else self._outputs(fresh=True)
 
     def delete(self) -> None:
-        if self.inputs.get("skipDestroy"):
+        if self.unreachable or self.inputs.get("skipDestroy"):
             return
         self._hook(self.row.before_delete, "the deletion")
         for op in self.row.delete:
@@ -308,15 +303,13 @@ class _Step:
                 raise self._failure(error, f"what comes before {before}") from error
 
     def _delete(self, op: Op) -> None:
-        if unsupported.is_unsupported(self.row.service, op.name):
-            return
         params = expressions.evaluate(op.params, self.scope) or {}
         try:
             self.call(op.name, **params)
         except ClientError as error:
             if not NOT_FOUND.search(_code(error)):
                 raise self._failure(error, op.name) from error
-        except BotoCoreError as error:
+        except NO_ANSWER as error:
             raise self._failure(error, op.name) from error
 
     # Calls
@@ -333,16 +326,21 @@ class _Step:
         return getattr(client, xform_name(operation))(**params)
 
     def _call(self, call: _Call) -> Any:
-        if unsupported.is_unsupported(self.row.service, call.op.name):
+        if self.unreachable or self._lacking(call.op):
             self.recorded = True
             return {}
         try:
             response = self.call(call.op.name, **call.params)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *NO_ANSWER) as error:
             raise self._failure(error, call.op.name) from error
         if failed := response.get("Unsuccessful"):
             raise ProviderError(self.urn, f"AWS refused {call.op.name} ({self.row.service}): {failed[0].get('Error')}")
         return response
+
+    def _lacking(self, op: Op) -> bool:
+        tagging = self._tagging()
+        tags = tagging is not None and op in (tagging.set, tagging.unset)
+        return unsupported.is_unsupported(self.row.service, op.name) or (tags and self.type in unsupported.UNTAGGABLE)
 
     def _failure(self, error: Exception, operation: str) -> ProviderError:
         where = f"{operation} ({self.row.service}, {self.region})"
@@ -371,13 +369,13 @@ class _Step:
             if NOT_FOUND.search(_code(error)):
                 return None
             raise self._failure(error, read.name) from error
-        except BotoCoreError as error:
+        except NO_ANSWER as error:
             raise self._failure(error, read.name) from error
         found = expressions.search(expressions.template(read.path, self.scope), convert.plain_json(response))
         return None if found is None or found == [] else found
 
     def _applied(self) -> Applied:
-        if self.row.read is not None and not self.recorded_read():
+        if self.row.read is not None and not self.unreachable:
             self.scope["d"] = self._document(self.row.read)
             if self.scope["d"] is None:
                 raise ProviderError(
@@ -385,10 +383,6 @@ class _Step:
                     f"{self.row.read.name} ({self.row.service}) does not show the resource {self.id} after the change.",
                 )
         return Applied(id=self.id, outputs=self._outputs(fresh=False), recorded=self.recorded)
-
-    def recorded_read(self) -> bool:
-        assert self.row.read is not None
-        return unsupported.is_unsupported(self.row.service, self.row.read.name)
 
     def _outputs(self, *, fresh: bool) -> dict[str, Value]:
         """`fresh`: what the API says wins over the inputs (a refresh), else the inputs stay as the program gave them."""

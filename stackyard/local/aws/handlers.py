@@ -36,10 +36,6 @@ INLINE_DESTINATIONS = {
 POLICY_VERSIONS = 5
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_LogSetup.html
 CLUSTER_LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-CLUSTER_LOGGING = (
-    "={clusterLogging: [{types: enabledClusterLogTypes || `[]`, enabled: `true`}, "
-    f"{{types: `{json.dumps(CLUSTER_LOG_TYPES)}`[?!contains(enabledClusterLogTypes || `[]`, @)], enabled: `false`}}]}}"
-)
 ALL_TRAFFIC = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
 
 
@@ -280,7 +276,9 @@ def prune_policy_versions(call: Call, scope: Inputs) -> None:
     """A policy holds five versions; the oldest goes to make room for the next."""
     versions = call("ListPolicyVersions", PolicyArn=scope["id"])["Versions"]
     if len(versions) >= POLICY_VERSIONS:
-        oldest = min((v for v in versions if not v["IsDefaultVersion"]), key=lambda v: int(v["VersionId"].removeprefix("v")))
+        oldest = min(
+            (v for v in versions if not v["IsDefaultVersion"]), key=lambda v: int(v["VersionId"].removeprefix("v"))
+        )
         call("DeletePolicyVersion", PolicyArn=scope["id"], VersionId=oldest["VersionId"])
 
 
@@ -288,7 +286,10 @@ def oidc_client_ids(old: Inputs, new: Inputs) -> list[Op]:
     if not old:
         return []
     before, now = (set(inputs.get("clientIdLists") or ()) for inputs in (old, new))
-    calls = [("RemoveClientIDFromOpenIDConnectProvider", before - now), ("AddClientIDToOpenIDConnectProvider", now - before)]
+    calls = [
+        ("RemoveClientIDFromOpenIDConnectProvider", before - now),
+        ("AddClientIDToOpenIDConnectProvider", now - before),
+    ]
     return [
         Op(name=name, params={"OpenIDConnectProviderArn": "=id", "ClientID": client_id})
         for name, client_ids in calls
@@ -297,6 +298,19 @@ def oidc_client_ids(old: Inputs, new: Inputs) -> list[Op]:
 
 
 # EKS
+
+
+def cluster_logging(old: Inputs, new: Inputs) -> list[Op]:
+    """One UpdateClusterConfig that names the log types that are on and those that are off."""
+    if not old:
+        return []
+    on = list(new.get("enabledClusterLogTypes") or ())
+    setups = [
+        {"types": on, "enabled": True},
+        {"types": [kind for kind in CLUSTER_LOG_TYPES if kind not in on], "enabled": False},
+    ]
+    setups = [setup for setup in setups if setup["types"]]
+    return [Op(name="UpdateClusterConfig", params={"name": "=id", "logging": {"clusterLogging": setups}})]
 
 
 def node_group_changes(old: Inputs, new: Inputs) -> list[Op]:
@@ -315,7 +329,9 @@ def node_group_changes(old: Inputs, new: Inputs) -> list[Op]:
         before, now = list(old.get("taints") or []), list(new.get("taints") or [])
         params["taints"] = _changes("Taints", [t for t in now if t not in before], [t for t in before if t not in now])
     params |= {
-        name: new[name] for name in ("scalingConfig", "updateConfig", "nodeRepairConfig") if new.get(name) and old.get(name) != new[name]
+        name: new[name]
+        for name in ("scalingConfig", "updateConfig", "nodeRepairConfig")
+        if new.get(name) and old.get(name) != new[name]
     }
     return [Op(name="UpdateNodegroupConfig", params=params)]
 

@@ -27,10 +27,15 @@ OPERATIONS = frozenset(
         "eks:UpdateClusterVersion",
         "eks:UpdateNodegroupVersion",
         "eks:UpdatePodIdentityAssociation",
+        "iam:AddClientIDToOpenIDConnectProvider",
+        "iam:RemoveClientIDFromOpenIDConnectProvider",
         "logs:AssociateKmsKey",
         "logs:DisassociateKmsKey",
     }
 )
+
+# Types that exist in the emulator, but whose tags it cannot change afterwards (EKS tags clusters only).
+UNTAGGABLE = frozenset({"aws:eks/nodeGroup:NodeGroup"})
 
 
 def is_unsupported(service: str, operation: str) -> bool:

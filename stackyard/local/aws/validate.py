@@ -39,7 +39,8 @@ def _where(path: str, sources: Mapping[str, str]) -> str:
     for length in range(len(parts), 0, -1):
         if (name := sources.get(".".join(parts[:length]))) is not None:
             return name if name.lower() == path.lower() else f"{name} ({path})"
-    return path
+    # A member that is missing comes from no input; at the top, inputs are named like members.
+    return path[0].lower() + path[1:] if len(parts) == 1 else path
 
 
 def _check(shape: Shape, value: Any, path: str, problems: list[tuple[str, str]]) -> None:

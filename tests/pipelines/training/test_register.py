@@ -139,6 +139,7 @@ def test_registering_twice_for_one_run_gives_one_version_and_keeps_the_first_rec
     first = run(trained, "run-1")
     again = run(trained, "run-1", now="2027-01-01T00:00:00Z")
     assert (again.version, again.mlflow_run_id, again.created) == (first.version, first.mlflow_run_id, False)
+    assert (again.promoted, again.promotion_record) == (True, first.promotion_record)
     assert versions(tracking_uri) == [1]
     champion = models.champion(tracking_uri)
     assert champion is not None
@@ -227,7 +228,10 @@ def test_a_registration_that_died_half_way_is_finished_by_the_next_try(
         with pytest.raises(Killed):
             run(trained, "run-1")
     assert models.champion(tracking_uri) is None
-    assert run(trained, "run-1").promoted
+    registered = run(trained, "run-1", now="2027-01-01T00:00:00Z")
+    assert registered.promoted
+    record = json.loads(storage.read_bytes(registered.promotion_record))
+    assert record["promoted_at"] == (NOW if step == "set_registered_model_alias" else "2027-01-01T00:00:00Z")
     assert versions(tracking_uri) == [1]
     client = tracking.client(tracking_uri)
     experiment = client.get_experiment_by_name(models.MODEL_NAME)
@@ -280,13 +284,15 @@ def test_a_tracking_uri_of_another_kind_is_refused():
         tracking.client("./mlruns")
 
 
-def test_no_usage_data_leaves_the_machine(tracking_uri: str):
-    tracking.client(tracking_uri)
-    from mlflow.telemetry import get_telemetry_client
-    from mlflow.telemetry.utils import is_telemetry_disabled
+def test_no_usage_data_leaves_the_machine(tracking_uri: str, monkeypatch: pytest.MonkeyPatch):
+    from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
 
-    assert is_telemetry_disabled()
-    assert get_telemetry_client() is None
+    # MLflow is silent under pytest anyway: its own switch is what has to be on.
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        monkeypatch.delenv(name, raising=False)
+    assert not MLFLOW_DISABLE_TELEMETRY.get()
+    tracking.client(tracking_uri)
+    assert MLFLOW_DISABLE_TELEMETRY.get()
 
 
 def test_the_summary_holds_every_result_and_repeats_exactly(

@@ -2,6 +2,7 @@
 
 from stackyard.local.aws import handlers
 from stackyard.local.aws.rows import Op, Read, Row
+from stackyard.local.aws.rows.tagging import by_arn
 
 REPOSITORY = Row(
     service="ecr",
@@ -17,7 +18,10 @@ REPOSITORY = Row(
         ),
         Op(
             name="PutImageScanningConfiguration",
-            params={"repositoryName": "=id", "imageScanningConfiguration": "=imageScanningConfiguration || `{\"scanOnPush\": false}`"},
+            params={
+                "repositoryName": "=id",
+                "imageScanningConfiguration": '=imageScanningConfiguration || `{"scanOnPush": false}`',
+            },
             on=("imageScanningConfiguration",),
         ),
     ),
@@ -71,25 +75,30 @@ CLUSTER = Row(
     mod=(
         Op(
             name="UpdateClusterConfig",
-            params={"name": "=id", "logging": handlers.CLUSTER_LOGGING},
-            on=("enabledClusterLogTypes",),
-        ),
-        Op(
-            name="UpdateClusterConfig",
             params={"name": "=id", "resourcesVpcConfig": "=vpcConfig"},
             on=("vpcConfig",),
         ),
-        Op(name="UpdateClusterConfig", params={"name": "=id", "accessConfig": "=accessConfig.{authenticationMode: authenticationMode}"}, on=("accessConfig",)),
+        Op(
+            name="UpdateClusterConfig",
+            params={"name": "=id", "accessConfig": "=accessConfig.{authenticationMode: authenticationMode}"},
+            on=("accessConfig",),
+        ),
         Op(name="UpdateClusterConfig", params={"name": "=id"}, on=("deletionProtection",)),
         Op(name="UpdateClusterConfig", params={"name": "=id"}, on=("upgradePolicy",)),
         Op(name="UpdateClusterConfig", params={"name": "=id"}, on=("zonalShiftConfig",)),
-        Op(name="UpdateClusterVersion", params={"name": "=id", "version": "=version", "force": "=forceUpdateVersion"}, on=("version",)),
+        Op(
+            name="UpdateClusterVersion",
+            params={"name": "=id", "version": "=version", "force": "=forceUpdateVersion"},
+            on=("version",),
+        ),
     ),
     rename={
         "bootstrapSelfManagedAddons": "bootstrapSelfManagedAddons",
         "vpcConfig": "resourcesVpcConfig",
     },
     own=("defaultAddonsToRemoves", "forceUpdateVersion"),
+    steps=handlers.cluster_logging,
+    steps_on=("enabledClusterLogTypes",),
     # The emulator invents the endpoint, the certificate and the creation's platform version, and drops the cluster's security group.
     out={
         "endpoint": "=clusterEndpoint || d.endpoint",
@@ -130,6 +139,7 @@ ACCESS_ENTRY = Row(
         ),
     ),
     rename={"userName": "username"},
+    tagging=by_arn("resourceArn", "tags", "tagKeys", arn="=accessEntryArn"),
     fake={
         "accessEntryArn": "arn:aws:eks:{region}:{account}:access-entry/{clusterName}/{h}",
         "type": "=type || 'STANDARD'",
@@ -173,6 +183,7 @@ POD_IDENTITY_ASSOCIATION = Row(
             on=("roleArn", "targetRoleArn", "disableSessionTags", "policy"),
         ),
     ),
+    tagging=by_arn("resourceArn", "tags", "tagKeys", arn="=associationArn"),
     fake={
         "associationId": "a-{h}",
         "associationArn": "arn:aws:eks:{region}:{account}:podidentityassociation/{clusterName}/a-{h}",
@@ -185,12 +196,19 @@ ADDON = Row(
     id="{clusterName}:{addonName}",
     read=Read(name="DescribeAddon", params={"clusterName": "=clusterName", "addonName": "=addonName"}, path="addon"),
     delete=(
-        Op(name="DeleteAddon", params={"clusterName": "=clusterName", "addonName": "=addonName", "preserve": "=preserve"}),
+        Op(
+            name="DeleteAddon",
+            params={"clusterName": "=clusterName", "addonName": "=addonName", "preserve": "=preserve"},
+        ),
     ),
     mod=(
         Op(
             name="UpdateAddon",
-            params={"clusterName": "=clusterName", "addonName": "=addonName", "resolveConflicts": "=resolveConflictsOnUpdate"},
+            params={
+                "clusterName": "=clusterName",
+                "addonName": "=addonName",
+                "resolveConflicts": "=resolveConflictsOnUpdate",
+            },
             on=("addonVersion", "configurationValues", "serviceAccountRoleArn", "podIdentityAssociations"),
         ),
     ),

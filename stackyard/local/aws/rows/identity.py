@@ -17,12 +17,21 @@ KEY = Row(
             on=("enableKeyRotation", "rotationPeriodInDays"),
             when="enableKeyRotation",
         ),
-        Op(name="DisableKeyRotation", params={"KeyId": "=id"}, on=("enableKeyRotation",), when="enableKeyRotation == `false`"),
+        Op(
+            name="DisableKeyRotation",
+            params={"KeyId": "=id"},
+            on=("enableKeyRotation",),
+            when="enableKeyRotation == `false`",
+        ),
         Op(name="DisableKey", params={"KeyId": "=id"}, on=("isEnabled",), when="isEnabled == `false`"),
     ),
     mod=(
         Op(name="EnableKey", params={"KeyId": "=id"}, on=("isEnabled",), when="isEnabled != `false`"),
-        Op(name="UpdateKeyDescription", params={"KeyId": "=id", "Description": "=description || ''"}, on=("description",)),
+        Op(
+            name="UpdateKeyDescription",
+            params={"KeyId": "=id", "Description": "=description || ''"},
+            on=("description",),
+        ),
         Op(name="PutKeyPolicy", params={"KeyId": "=id", "PolicyName": "default"}, on=("policy",)),
     ),
     rename={"bypassPolicyLockoutSafetyCheck": "BypassPolicyLockoutSafetyCheck", "customerMasterKeySpec": "KeySpec"},
@@ -51,7 +60,11 @@ ROLE = Row(
     read=Read(name="GetRole", params={"RoleName": "=id"}, path="Role"),
     delete=(Op(name="DeleteRole", params={"RoleName": "=id"}),),
     mod=(
-        Op(name="UpdateAssumeRolePolicy", params={"RoleName": "=id", "PolicyDocument": "=assumeRolePolicy"}, on=("assumeRolePolicy",)),
+        Op(
+            name="UpdateAssumeRolePolicy",
+            params={"RoleName": "=id", "PolicyDocument": "=assumeRolePolicy"},
+            on=("assumeRolePolicy",),
+        ),
         Op(
             name="UpdateRole",
             params={"RoleName": "=id", "Description": "=description || ''"},
@@ -126,7 +139,11 @@ INSTANCE_PROFILE = Row(
     id="=r.InstanceProfile.InstanceProfileName",
     read=Read(name="GetInstanceProfile", params={"InstanceProfileName": "=id"}, path="InstanceProfile"),
     delete=(
-        Op(name="RemoveRoleFromInstanceProfile", params={"InstanceProfileName": "=id", "RoleName": "=role"}, when="role"),
+        Op(
+            name="RemoveRoleFromInstanceProfile",
+            params={"InstanceProfileName": "=id", "RoleName": "=role"},
+            when="role",
+        ),
         Op(name="DeleteInstanceProfile", params={"InstanceProfileName": "=id"}),
     ),
     then=(
@@ -136,7 +153,12 @@ INSTANCE_PROFILE = Row(
             on=("role",),
             when="old.role",
         ),
-        Op(name="AddRoleToInstanceProfile", params={"InstanceProfileName": "=id", "RoleName": "=role"}, on=("role",), when="role"),
+        Op(
+            name="AddRoleToInstanceProfile",
+            params={"InstanceProfileName": "=id", "RoleName": "=role"},
+            on=("role",),
+            when="role",
+        ),
     ),
     rename={"name": "InstanceProfileName"},
     tagging=iam("InstanceProfile", "InstanceProfileName"),
@@ -185,7 +207,12 @@ LOG_GROUP = Row(
     ),
     mod=(
         # 0 is the provider's way of saying for ever.
-        Op(name="DeleteRetentionPolicy", params={"logGroupName": "=id"}, on=("retentionInDays",), when="!retentionInDays"),
+        Op(
+            name="DeleteRetentionPolicy",
+            params={"logGroupName": "=id"},
+            on=("retentionInDays",),
+            when="!retentionInDays",
+        ),
         Op(
             name="AssociateKmsKey",
             params={"logGroupName": "=id", "kmsKeyId": "=kmsKeyId"},

@@ -320,9 +320,16 @@ VPC_ENDPOINT = Row(
     create=Op(name="CreateVpcEndpoint"),
     id="=r.VpcEndpoint.VpcEndpointId",
     read=Read(
-        name="DescribeVpcEndpoints", params={"VpcEndpointIds": ["=id"]}, path="VpcEndpoints[?State != 'deleted'] | [0]"
+        name="DescribeVpcEndpoints",
+        params={"VpcEndpointIds": ["=id"]},
+        path="VpcEndpoints[?!contains(['deleted', 'Deleted'], State)] | [0]",
     ),
-    delete=(Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}),),
+    delete=(
+        Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}),
+        # A route table that a change added has no route in the emulator, which then fails to delete the endpoint: again without tables.
+        Op(name="ModifyVpcEndpoint", params={"VpcEndpointId": "=id", "RemoveRouteTableIds": "=routeTableIds"}, when="routeTableIds"),
+        Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}, when="routeTableIds"),
+    ),
     rename={"policy": "PolicyDocument"},
     steps=handlers.endpoint_changes,
     steps_on=(

@@ -1,0 +1,64 @@
+"""Checkouts of the program in a temporary folder, and the command run in them as a person runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackyard.local import emulator
+from stackyard.local.places import Places
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ("stacks", "components", "pipelines", "policies", "stackyard")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    root: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`stackyard ARGUMENTS` in the checkout, with its own code."""
+        return subprocess.run(
+            [sys.executable, "-m", "stackyard", *arguments],
+            cwd=self.root,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.root),
+                "COLUMNS": "200",
+                "PYTHONPATH": str(self.root),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def places(self, env: str = "local") -> Places:
+        return Places(self.root, env)
+
+    def endpoint(self, env: str = "local") -> str:
+        server = emulator.running(self.places(env))
+        assert server, "the emulator does not run"
+        return server.endpoint
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.root / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{file} no longer holds {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def stop(self) -> None:
+        for env in ("local", "dev"):
+            emulator.stop(self.places(env))
+
+
+def make_checkout(folder: Path) -> Checkout:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in PROGRAM:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "Pulumi.yaml", folder / "Pulumi.yaml")
+    if (packages := ROOT / ".stackyard" / "packages").is_dir():
+        shutil.copytree(packages, folder / ".stackyard" / "packages")
+    return Checkout(folder)

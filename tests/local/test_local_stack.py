@@ -1,0 +1,175 @@
+"""`stackyard local`: up, again, changed, destroyed; on a checkout of its own, with the real emulator."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from stackyard.local import emulator, inventory
+from stackyard.local.safety import client
+from stackyard.program import state
+from tests.local.checkouts import Checkout, make_checkout
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    checkout = make_checkout(tmp_path / "checkout")
+    yield checkout
+    checkout.stop()
+
+
+def up(checkout: Checkout, *arguments: str) -> str:
+    result = checkout.run("local", "up", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_a_second_up_changes_nothing_and_makes_no_mutating_request(checkout):
+    first = up(checkout)
+    assert "created" in first and "recorded, not emulated" in first
+    emulator.reset_requests(checkout.endpoint())
+    before = checkout.places().state("local").read_bytes()
+    second = up(checkout)
+    assert "no changes" in second
+    assert emulator.requests(checkout.endpoint()).mutating == {}
+    assert checkout.places().state("local").read_bytes() == before
+
+
+def test_a_changed_setting_changes_that_resource_alone(checkout):
+    up(checkout)
+    checkout.edit("stacks/Pulumi.local.yaml", "owner: machine-learning", "owner: somebody-else")
+    output = up(checkout)
+    assert "updated" in output and "replacement" not in output
+    s3 = client("s3", endpoint=checkout.endpoint())
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-data-" in b["Name"])
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert tags["owner"] == "somebody-else" and tags["component"] == "data"
+
+
+def test_a_destroy_keeps_data_and_a_second_one_with_data_leaves_nothing(checkout):
+    up(checkout)
+    s3 = client("s3", endpoint=checkout.endpoint())
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-data-" in b["Name"])
+    s3.put_object(Bucket=bucket, Key="precious.txt", Body=b"data", ServerSideEncryption="aws:kms")
+
+    first = checkout.run("local", "destroy", "--yes")
+    assert first.returncode == 0, first.stderr
+    assert s3.get_object(Bucket=bucket, Key="precious.txt")["Body"].read() == b"data"
+    left = state.read(checkout.places().state("local"))
+    assert left is not None and left.named("data-policy") and not left.of_type("aws:ec2/vpc:Vpc")
+    retained = json.loads((checkout.places().folder / "retained.json").read_text(encoding="utf-8"))
+    assert {"type": "aws:s3/bucket:Bucket", "name": "data-bucket", "id": bucket} in retained["resources"]
+
+    assert "created" in up(checkout), "the data is taken up again"
+    assert s3.get_object(Bucket=bucket, Key="precious.txt")["Body"].read() == b"data"
+
+    second = checkout.run("local", "destroy", "--yes", "--include-data")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "Nothing is left" in second.stdout
+    assert not checkout.places().folder.exists()
+    assert emulator.running(checkout.places()) is None
+
+
+def test_a_destroy_asks_and_does_nothing_where_nobody_can_answer(checkout):
+    result = checkout.run("local", "destroy", "--include-data")
+    assert result.returncode == 2 and "--yes" in result.stderr
+
+
+def test_every_service_is_empty_after_a_destroy_with_data(checkout, monkeypatch):
+    """The inventory is taken before the emulator is stopped: here by a destroy that is told not to stop it."""
+    from rich.console import Console
+
+    from stackyard.local import destroy as destroying
+
+    up(checkout)
+    endpoint = checkout.endpoint()
+    assert inventory.inventory(endpoint), "there is something to destroy"
+    monkeypatch.setattr(destroying.emulator, "stop", lambda places: False)
+    destroying.destroy(checkout.root, "local", Console(quiet=True), include_data=True)
+    monkeypatch.undo()
+    assert inventory.inventory(endpoint) == {}
+
+
+def test_dev_runs_on_the_emulated_account_and_says_so(checkout):
+    output = up(checkout, "--env", "dev")
+    assert "replaced by the emulated account" in output
+    deployment = state.read(checkout.places("dev").state("dev"))
+    assert deployment is not None
+    assert all("123456789012" in r.outputs["arn"] for r in deployment.of_type("aws:kms/key:Key"))
+
+
+def test_an_environment_that_does_not_run_here_yet_is_refused(checkout):
+    result = checkout.run("local", "up", "--env", "prod")
+    assert result.returncode == 2 and "local, dev" in result.stderr
+
+
+def test_bad_settings_are_refused_before_anything_starts(checkout):
+    checkout.edit("stacks/Pulumi.local.yaml", "cidr: 10.0.0.0/16", "cidr: 10.0.0.0/99")
+    result = checkout.run("local", "up")
+    assert result.returncode == 2
+    assert "network.cidr" in result.stderr and "10.0.0.0/99" in result.stderr and "Traceback" not in result.stderr
+    assert emulator.running(checkout.places()) is None
+
+
+def test_planted_credentials_and_endpoints_are_never_used(checkout):
+    planted = checkout.root / ".aws"
+    planted.mkdir()
+    (planted / "config").write_text("[default]\nendpoint_url = http://192.0.2.1\n[profile p]\nregion = x\n")
+    (planted / "credentials").write_text("[default]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n")
+    result = checkout.run(
+        "local",
+        "up",
+        AWS_PROFILE="p",
+        AWS_ACCESS_KEY_ID="AKIAREAL",
+        AWS_SECRET_ACCESS_KEY="real",
+        AWS_ENDPOINT_URL="http://192.0.2.1",
+        HTTPS_PROXY="http://192.0.2.1:3128",
+    )
+    assert result.returncode == 0, result.stderr
+    users = client("sts", endpoint=checkout.endpoint()).get_caller_identity()
+    assert users["Account"] == "123456789012"
+
+
+def test_a_killed_emulator_is_provisioned_again_and_the_buckets_contents_are_back(checkout):
+    up(checkout)
+    s3 = client("s3", endpoint=checkout.endpoint())
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-data-" in b["Name"])
+    s3.put_object(Bucket=bucket, Key="precious.txt", Body=b"data", ServerSideEncryption="aws:kms")
+    down = checkout.run("local", "down")
+    assert down.returncode == 0 and "1 objects are kept" in down.stdout, down.stdout + down.stderr
+
+    up(checkout)
+    server = emulator.running(checkout.places())
+    assert server
+    os.kill(server.pid, signal.SIGKILL)
+    output = up(checkout)
+    assert "forgotten" in output and "back from the last snapshot" in output
+    again = client("s3", endpoint=checkout.endpoint())
+    assert again.get_object(Bucket=bucket, Key="precious.txt")["Body"].read() == b"data"
+
+
+def test_what_failed_is_named_and_the_next_up_completes(checkout):
+    checkout.edit("components/network.py", 'traffic_type="ALL"', 'traffic_type="EVERYTHING"')
+    failed = checkout.run("local", "up")
+    assert failed.returncode == 1
+    assert "network-flow-log" in failed.stdout and "EVERYTHING" in failed.stdout
+    assert "Traceback" not in failed.stdout + failed.stderr
+    checkout.edit("components/network.py", 'traffic_type="EVERYTHING"', 'traffic_type="ALL"')
+    up(checkout)
+    assert "no changes" in up(checkout)
+
+
+def test_a_second_up_at_once_is_told_who_works(checkout):
+    with state.locked(checkout.places().folder / "environment"):
+        result = checkout.run("local", "up")
+    assert result.returncode == 1 and f"pid {os.getpid()}" in result.stderr
+
+
+def test_status_shows_what_is_there(checkout):
+    assert "nothing is provisioned" in checkout.run("local", "status").stdout
+    up(checkout)
+    output = checkout.run("local", "status").stdout
+    assert "Network" in output and "DataBucket" in output
