@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
+from components.invalid_argument import InvalidArgument
+
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 LARGEST_PREFIX = 16
 PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -102,21 +104,21 @@ def _private_block(cidr: str) -> IPv4Network:
     try:
         block = IPv4Network(cidr)
     except ValueError as error:
-        raise ValueError(f"network {cidr!r} is not an IPv4 block ({error}); write it like 10.20.0.0/16") from None
+        raise InvalidArgument(f"network {cidr!r} is not an IPv4 block ({error}); write it like 10.20.0.0/16") from None
     if not any(block.subnet_of(range_) for range_ in PRIVATE_RANGES):
         ranges = ", ".join(map(str, PRIVATE_RANGES))
-        raise ValueError(f"network {cidr} is not within RFC 1918 ({ranges}): take 10.20.0.0/16")
+        raise InvalidArgument(f"network {cidr} is not within RFC 1918 ({ranges}): take 10.20.0.0/16")
     return block
 
 
 def _check_size(block: IPv4Network) -> None:
     if block.prefixlen < LARGEST_PREFIX:
-        raise ValueError(f"network {block} is larger than AWS allows: a VPC is /{LARGEST_PREFIX} at most")
+        raise InvalidArgument(f"network {block} is larger than AWS allows: a VPC is /{LARGEST_PREFIX} at most")
     private_prefix = block.prefixlen + PRIVATE_BITS
     if private_prefix > SMALLEST_PRIVATE_PREFIX:
         usable = max(0, 2 ** max(0, 32 - private_prefix) - RESERVED_PER_SUBNET)
         needed = 2 ** (32 - SMALLEST_PRIVATE_PREFIX) - RESERVED_PER_SUBNET
-        raise ValueError(
+        raise InvalidArgument(
             f"network {block} is too small: a zone's private subnet would have {usable} usable addresses "
             f"and needs {needed}, since every pod takes one; "
             f"use at least {block.supernet(new_prefix=SMALLEST_PREFIX)}, better a /{LARGEST_PREFIX}"
@@ -125,9 +127,9 @@ def _check_size(block: IPv4Network) -> None:
 
 def _check_zones(zones: Sequence[str]) -> None:
     if not FEWEST_ZONES <= len(zones) <= MOST_ZONES:
-        raise ValueError(
+        raise InvalidArgument(
             f"{len(zones)} availability zones ({', '.join(zones) or 'none'}): "
             f"a network spans {FEWEST_ZONES} or {MOST_ZONES}, since the cluster and the database refuse a single one"
         )
     if len(set(zones)) != len(zones):
-        raise ValueError(f"an availability zone is named twice: {', '.join(zones)}")
+        raise InvalidArgument(f"an availability zone is named twice: {', '.join(zones)}")

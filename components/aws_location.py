@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from components.invalid_argument import InvalidArgument
+
 ACCOUNT_ID = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d")
 
@@ -20,9 +22,9 @@ class AwsLocation:
 
     def __post_init__(self) -> None:
         if not ACCOUNT_ID.fullmatch(self.account_id):
-            raise ValueError(f"account_id {self.account_id!r} is not 12 digits, for example '123456789012'")
+            raise InvalidArgument(f"account_id {self.account_id!r} is not 12 digits, for example '123456789012'")
         if not REGION.fullmatch(self.region):
-            raise ValueError(f"region {self.region!r} is not the name of an AWS region, for example 'eu-west-1'")
+            raise InvalidArgument(f"region {self.region!r} is not the name of an AWS region, for example 'eu-west-1'")
 
     @property
     def dns_suffix(self) -> str:

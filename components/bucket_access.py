@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pulumi import Input
 
 from components.iam_policies import Statement
+from components.invalid_argument import InvalidArgument
 
 # S3 knows more characters; these need no escaping in a policy, and `*`, `?` and `$` would mean something else there.
 PREFIX = re.compile(r"([A-Za-z0-9!_.=@()'-]+/)+")
@@ -64,7 +65,7 @@ class BucketAccess:
 def check_prefix(prefix: str) -> str:
     """The prefix itself. Raises ValueError unless it is one or more folder names, each followed by a slash."""
     if not PREFIX.fullmatch(prefix):
-        raise ValueError(
+        raise InvalidArgument(
             f"prefix {prefix!r} cannot be granted: name one or more folders, each followed by a slash, "
             "for example 'raw/flights/'; wildcards would reach further than they say"
         )

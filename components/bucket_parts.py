@@ -8,6 +8,8 @@ import re
 import pulumi_aws as aws
 from pulumi import Input, ResourceOptions
 
+from components.invalid_argument import InvalidArgument
+
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, without dots: they break TLS.
 BUCKET_NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)")
 
@@ -17,7 +19,7 @@ MULTIPART_ABORT_DAYS = 7
 def check_bucket_name(name: str) -> str:
     """The name itself. Raises ValueError when S3 would refuse it, or a TLS host name."""
     if not BUCKET_NAME.fullmatch(name):
-        raise ValueError(
+        raise InvalidArgument(
             f"bucket name {name!r} ({len(name)} characters) is not possible: "
             "3 to 63 lower-case letters, digits and hyphens, for example 'acme-dev-data-123456789012-eu-west-1'"
         )

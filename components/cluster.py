@@ -15,6 +15,7 @@ from components.address_plan import PRIVATE_RANGES
 from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy, used_by_log_group
 from components.iam_policies import service_trust_policy
+from components.invalid_argument import InvalidArgument
 from components.kubeconfig import kubeconfig
 from components.log_groups import check_retention_days
 from components.tagging import child_tags
@@ -250,14 +251,14 @@ class Cluster(pulumi.ComponentResource):
 
 def _check(args: ClusterArgs) -> None:
     if not CLUSTER_NAME.fullmatch(args.cluster_name):
-        raise ValueError(
+        raise InvalidArgument(
             f"cluster name {args.cluster_name!r} is not possible: a letter or digit, then letters, digits, - and _, "
             "at most 100 characters, for example 'acme-dev'"
         )
     if isinstance(args.subnet_ids, Sequence) and len(args.subnet_ids) < FEWEST_SUBNETS:
-        raise ValueError(f"a cluster needs subnets in at least {FEWEST_SUBNETS} zones, got {len(args.subnet_ids)}")
+        raise InvalidArgument(f"a cluster needs subnets in at least {FEWEST_SUBNETS} zones, got {len(args.subnet_ids)}")
     if not PRINCIPAL_ARN.fullmatch(args.deployer_arn):
-        raise ValueError(
+        raise InvalidArgument(
             f"deployer_arn {args.deployer_arn!r} is not the ARN of an IAM role or user: "
             "access entries know no sessions, write for example 'arn:aws:iam::123456789012:role/acme-deploy'"
         )
@@ -270,10 +271,14 @@ def _check_public_access(cidr: str) -> None:
     try:
         block = IPv4Network(cidr)
     except ValueError as error:
-        raise ValueError(f"{cidr!r} is no block for the API endpoint ({error}); write it like 203.0.113.0/24") from None
+        raise InvalidArgument(
+            f"{cidr!r} is no block for the API endpoint ({error}); write it like 203.0.113.0/24"
+        ) from None
     if block.prefixlen < WIDEST_PUBLIC_PREFIX:
-        raise ValueError(f"{cidr} opens the API endpoint to everyone: list your own blocks, for example 203.0.113.0/24")
+        raise InvalidArgument(
+            f"{cidr} opens the API endpoint to everyone: list your own blocks, for example 203.0.113.0/24"
+        )
     if any(block.overlaps(range_) for range_ in PRIVATE_RANGES):
-        raise ValueError(
+        raise InvalidArgument(
             f"{cidr} is private, and EKS refuses it for the public endpoint: list the public addresses you come from"
         )

@@ -11,6 +11,7 @@ from pulumi import Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy
+from components.invalid_argument import InvalidArgument
 from components.retention import PROTECTED, Retention
 from components.tagging import child_tags
 
@@ -116,7 +117,7 @@ class ContainerRegistry(pulumi.ComponentResource):
 def lifecycle_policy(untagged_days: int) -> str:
     """Images that no tag names expire after `untagged_days`. Raises ValueError below one day."""
     if untagged_days < 1:
-        raise ValueError(
+        raise InvalidArgument(
             f"untagged images cannot expire after {untagged_days} days: ECR knows 1 day and more, for example 14"
         )
     rule = {
@@ -136,7 +137,7 @@ def lifecycle_policy(untagged_days: int) -> str:
 def _repository_name(stem: str, noun: str) -> str:
     name = f"{stem}/{noun}"
     if not REPOSITORY_NAME.fullmatch(name) or len(name) > LONGEST_REPOSITORY_NAME:
-        raise ValueError(
+        raise InvalidArgument(
             f"repository name {name!r} is not possible: lower-case letters and digits, joined by single . _ - or /, "
             f"at most {LONGEST_REPOSITORY_NAME} characters, for example 'acme-dev/training'"
         )
@@ -145,6 +146,6 @@ def _repository_name(stem: str, noun: str) -> str:
 
 def _check_repositories(names: Sequence[str]) -> None:
     if not names:
-        raise ValueError("a container registry needs at least one repository, for example 'training'")
+        raise InvalidArgument("a container registry needs at least one repository, for example 'training'")
     if len(set(names)) != len(names):
-        raise ValueError(f"a repository is named twice: {', '.join(names)}")
+        raise InvalidArgument(f"a repository is named twice: {', '.join(names)}")

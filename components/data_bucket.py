@@ -19,6 +19,7 @@ from components.bucket_parts import (
 from components.bucket_policies import configured_by_own_account_only, encrypted_with, tls_only
 from components.encryption_keys import ROTATION_DAYS, encryption_key, key_policy, used_through_service_only
 from components.iam_policies import resource_policy
+from components.invalid_argument import InvalidArgument
 from components.log_bucket import LogBucket
 from components.retention import PROTECTED, Retention
 from components.tagging import child_tags
@@ -141,7 +142,7 @@ class DataBucket(pulumi.ComponentResource):
 
     def _create_logging(self, bucket: aws.s3.Bucket) -> None:
         if not self._args.access_logs.accepts(self._args.bucket_name):
-            raise ValueError(
+            raise InvalidArgument(
                 f"the log bucket does not accept logs of {self._args.bucket_name}: add the name to its source_buckets"
             )
         aws.s3.BucketLogging(

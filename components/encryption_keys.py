@@ -7,6 +7,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.iam_policies import Effect, Statement, resource_policy
+from components.invalid_argument import InvalidArgument
 
 # https://docs.aws.amazon.com/kms/latest/developerguide/rotating-keys-enable.html
 SHORTEST_ROTATION_DAYS = 90
@@ -33,7 +34,7 @@ def encryption_key(
 ) -> aws.kms.Key:
     """A symmetric key for encryption. Raises ValueError when KMS does not know the rotation period."""
     if not SHORTEST_ROTATION_DAYS <= rotation_days <= LONGEST_ROTATION_DAYS:
-        raise ValueError(
+        raise InvalidArgument(
             f"key rotation every {rotation_days} days is not possible: "
             f"KMS rotates every {SHORTEST_ROTATION_DAYS} to {LONGEST_ROTATION_DAYS} days, for example {ROTATION_DAYS}"
         )

@@ -11,6 +11,7 @@ from typing import Any
 from pulumi import Input, Output
 
 from components.aws_location import AwsLocation
+from components.invalid_argument import InvalidArgument
 
 Conditions = Mapping[str, Mapping[str, Input[str] | Sequence[Input[str]]]]
 """Operator to key to value or values, as in IAM: `{"StringEquals": {"aws:SourceAccount": "123456789012"}}`."""
@@ -77,10 +78,10 @@ def resource_policy(statements: Sequence[Statement]) -> Output[str]:
     """A policy of a key, a bucket or a topic. Raises ValueError when anyone at all would be allowed."""
     for statement in statements:
         if not statement.principals:
-            raise ValueError(f"statement {statement.sid!r} of a resource policy names no principal")
+            raise InvalidArgument(f"statement {statement.sid!r} of a resource policy names no principal")
         anyone = any("*" in names for names in statement.principals.values())
         if anyone and statement.effect is Effect.ALLOW and not statement.conditions:
-            raise ValueError(f"statement {statement.sid!r} allows everyone: name principals or add a condition")
+            raise InvalidArgument(f"statement {statement.sid!r} allows everyone: name principals or add a condition")
     return render(statements)
 
 
@@ -92,7 +93,9 @@ def endpoint_policy(statements: Sequence[Statement]) -> Output[str]:
     """
     for statement in statements:
         if not statement.conditions and "*" in statement.resources:
-            raise ValueError(f"statement {statement.sid!r} lets everything through: name resources or add a condition")
+            raise InvalidArgument(
+                f"statement {statement.sid!r} lets everything through: name resources or add a condition"
+            )
     return render([replace(statement, principals=ANYONE) for statement in statements])
 
 
@@ -118,30 +121,30 @@ def service_trust_policy(service: str, location: AwsLocation, source_arn: str) -
 def render(statements: Sequence[Statement]) -> Output[str]:
     """The canonical text of a document. Raises ValueError on an empty document or a Sid used twice."""
     if not statements:
-        raise ValueError("a policy document needs at least one statement")
+        raise InvalidArgument("a policy document needs at least one statement")
     sids = [statement.sid for statement in statements if statement.sid]
     if len(sids) != len(set(sids)):
-        raise ValueError(f"statement ids are not unique: {', '.join(sorted(sids))}")
+        raise InvalidArgument(f"statement ids are not unique: {', '.join(sorted(sids))}")
     document = {"Version": "2012-10-17", "Statement": [statement.document() for statement in statements]}
     return Output.json_dumps(document, sort_keys=True)
 
 
 def _check_identity(statement: Statement) -> None:
     if statement.principals:
-        raise ValueError(
+        raise InvalidArgument(
             f"statement {statement.sid!r} of a role's policy names principals, which only resource policies have"
         )
     if not statement.resources:
-        raise ValueError(f"statement {statement.sid!r} of a role's policy names no resource")
+        raise InvalidArgument(f"statement {statement.sid!r} of a role's policy names no resource")
     if statement.effect is Effect.DENY:
         return
     for action in statement.actions:
         if action == "*" or action.endswith(":*"):
-            raise ValueError(f"action {action!r} grants a whole service: list the actions that are needed")
+            raise InvalidArgument(f"action {action!r} grants a whole service: list the actions that are needed")
         if action.startswith(NAMED_RESOURCES_ONLY) and "*" in statement.resources:
-            raise ValueError(f"action {action!r} on resource '*' reaches every key or bucket: name their ARNs")
+            raise InvalidArgument(f"action {action!r} on resource '*' reaches every key or bucket: name their ARNs")
     if "iam:PassRole" in statement.actions and "iam:PassedToService" not in _condition_keys(statement):
-        raise ValueError(
+        raise InvalidArgument(
             "iam:PassRole needs the condition iam:PassedToService, else the role can be handed to any service"
         )
 

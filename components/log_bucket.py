@@ -18,6 +18,7 @@ from components.bucket_parts import (
 )
 from components.bucket_policies import configured_by_own_account_only, receives_access_logs, tls_only
 from components.iam_policies import resource_policy
+from components.invalid_argument import InvalidArgument
 from components.retention import PROTECTED, Retention
 from components.tagging import child_tags
 
@@ -60,7 +61,7 @@ class LogBucket(pulumi.ComponentResource):
         super().__init__("stackyard:index:LogBucket", name, None, opts)
         self._name, self._args = name, args
         if not args.source_buckets:
-            raise ValueError("a log bucket needs at least one source bucket, whose access logs it receives")
+            raise InvalidArgument("a log bucket needs at least one source bucket, whose access logs it receives")
         # The parts stay with the bucket: see bucket_parts.
         self._kept = args.retention.options(self)
 

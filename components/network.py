@@ -12,6 +12,7 @@ from components.address_plan import PlannedSubnet, Tier, plan_addresses
 from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy, used_by_log_group
 from components.iam_policies import Statement, endpoint_policy, identity_policy, service_trust_policy
+from components.invalid_argument import InvalidArgument
 from components.log_groups import check_retention_days
 from components.retention import PROTECTED, Retention
 from components.tagging import child_tags
@@ -319,6 +320,6 @@ def _bucket_and_objects(location: AwsLocation, bucket_name: str) -> tuple[str, s
 def _check_zones_in_region(zones: Sequence[str], region: str) -> None:
     foreign = [zone for zone in zones if not zone.startswith(region)]
     if foreign:
-        raise ValueError(
+        raise InvalidArgument(
             f"availability zones {', '.join(foreign)} are not in region {region}, whose zones are named like {region}a"
         )

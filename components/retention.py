@@ -7,6 +7,8 @@ from enum import StrEnum
 import pulumi
 from pulumi import ResourceOptions
 
+from components.invalid_argument import InvalidArgument
+
 LOOSENED_TAG = "stackyard:loosened"
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/CostAllocTagging.html and the tag rules of the other services:
@@ -36,16 +38,16 @@ class Retention:
     def __post_init__(self) -> None:
         if self.mode is RetentionMode.PROTECTED:
             if self.reason:
-                raise ValueError(
+                raise InvalidArgument(
                     f"retention 'protected' takes no reason, got {self.reason!r}: drop it or choose another mode"
                 )
         elif not self.reason.strip():
-            raise ValueError(
+            raise InvalidArgument(
                 f"retention '{self.mode}' needs a reason, since data can be lost: "
                 f"Retention(mode=RetentionMode.{self.mode.name}, reason='example data only')"
             )
         elif not REASON.fullmatch(self.reason):
-            raise ValueError(
+            raise InvalidArgument(
                 f"the retention reason {self.reason!r} cannot be a tag value: "
                 "use letters, digits, spaces and +-=._:/@, at most 200 characters"
             )

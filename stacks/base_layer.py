@@ -43,6 +43,13 @@ def retention_of(settings: Settings) -> Retention:
     return PROTECTED
 
 
+def log_retention_of(settings: Settings) -> Retention:
+    """Logs have fixed names: one that stayed would stop the next deployment, so they go where nothing is protected."""
+    if settings.environment.protection is Protection.NONE:
+        return Retention(mode=RetentionMode.DISPOSABLE, reason="environment protection is none")
+    return PROTECTED
+
+
 def _network(settings: Settings, opts: ResourceOptions) -> Network:
     section = present(settings.network)
     if section.existing is not None:
@@ -59,7 +66,7 @@ def _network(settings: Settings, opts: ResourceOptions) -> Network:
             zones=section.zone_names,
             nat=NatMode(str(section.nat)),
             flow_log_retention_days=section.flow_log_retention_days,
-            retention=retention_of(settings),
+            retention=log_retention_of(settings),
         ),
         opts,
     )

@@ -21,6 +21,10 @@ app = typer.Typer(
 )
 local = typer.Typer(help="A whole environment on this machine, on an emulated AWS.", no_args_is_help=True)
 app.add_typer(local, name="local")
+pipelines = typer.Typer(help="Pipelines: compile, list, run.", no_args_is_help=True)
+app.add_typer(pipelines, name="pipelines")
+models = typer.Typer(help="Registered models.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 Environment = Annotated[str, typer.Option("--env", help="The environment: `local` or `dev`.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -81,14 +85,26 @@ def capture(
 
 
 @local.command("up")
-def local_up(env: Environment = "local") -> None:
+def local_up(
+    env: Environment = "local",
+    run_pipelines: Annotated[
+        bool, typer.Option("--run-pipelines", help="Also run the deployed pipelines, and write the report.")
+    ] = False,
+) -> None:
     """Provision the environment, or bring it to what the program says now."""
-    from stackyard.local.outputs import print_outputs
+    from stackyard.local.outputs import print_next, print_outputs
     from stackyard.local.up import up
 
-    console = _console()
-    provisioned = up(_root(), env, console)
+    root, console = _root(), _console()
+    provisioned = up(root, env, console)
     print_outputs(provisioned, console)
+    if run_pipelines:
+        from stackyard.local.pipelines import run_due
+        from stackyard.local.report import write_report
+
+        run_due(root, env, console)
+        console.print(f"\nReport: {write_report(root, env)}", soft_wrap=True)
+    print_next(env, console)
 
 
 @local.command("status")
@@ -128,3 +144,88 @@ def local_destroy(
             raise UserError("nothing was destroyed")
     console = _console()
     print_destroyed(destroy(root, env, console, include_data=include_data), env, console)
+
+
+@pipelines.command("list")
+def pipelines_list(env: Environment = "local") -> None:
+    """Show all pipelines, whether they are compiled and deployed."""
+    from stackyard.local.pipelines import print_pipelines
+
+    print_pipelines(_root(), env, _console())
+
+
+@pipelines.command("compile")
+def pipelines_compile(
+    names: Annotated[list[str] | None, typer.Argument(help="Pipelines; none means all.", metavar="[NAME]...")] = None,
+) -> None:
+    """Compile pipelines offline into pipelines/NAME/compiled and their code packages."""
+    from stackyard.local.pipelines import compile_pipelines
+
+    compile_pipelines(_root(), names or [], _console())
+
+
+@pipelines.command("run")
+def pipelines_run(
+    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    first: Annotated[str | None, typer.Option("--from", help="First month to train on, YYYY-MM.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month to train on, YYYY-MM.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Another parameter, NAME=VALUE; may be repeated.")
+    ] = None,
+    env: Environment = "local",
+    inline: Annotated[bool, typer.Option("--inline", help="Run the flow from the sources, for development.")] = False,
+) -> None:
+    """Run the deployed pipeline as local processes."""
+    from stackyard.local.pipelines import run_deployed, run_inline
+
+    parameters = _parameters(settings or [])
+    parameters |= {key: value for key, value in (("train_from", first), ("train_to", last)) if value is not None}
+    if inline:
+        run_inline(_root(), env, name, parameters, _console())
+    else:
+        run_deployed(_root(), env, name, parameters, _console())
+
+
+def _parameters(settings: list[str]) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator or not key:
+            raise InvalidInput(f"--set {setting!r} is not NAME=VALUE, for example --set margin=0.01")
+        parameters[key] = value
+    return parameters
+
+
+@models.command("show")
+def models_show(
+    alias: Annotated[str, typer.Argument(help="`champion` or a version number.")] = "champion",
+    env: Environment = "local",
+) -> None:
+    """Show a registered model: its metrics and what it was made of."""
+    from stackyard.local.models_command import show
+
+    show(_root(), env, alias, _console())
+
+
+@models.command("list")
+def models_list(env: Environment = "local") -> None:
+    """Show all registered versions."""
+    from stackyard.local.models_command import list_versions
+
+    list_versions(_root(), env, _console())
+
+
+@app.command()
+def report(env: Environment = "local") -> None:
+    """Write the report of the environment, its last run and its model."""
+    from stackyard.local.report import write_report
+
+    _console().print(str(write_report(_root(), env)), soft_wrap=True)
+
+
+@app.command()
+def ui(env: Environment = "local") -> None:
+    """Open MLflow on the environment's models; Ctrl-C ends it."""
+    from stackyard.local.ui import serve
+
+    serve(_root(), env, _console())

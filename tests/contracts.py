@@ -25,7 +25,7 @@ NOT_SECRET = {
     "automountServiceAccountToken",  # a switch
     "accessAllSecrets",  # a switch of the argo-workflows chart
     "useStaticCredentials",  # a switch of the argo-workflows chart
-    "secretWhitelist",
+    "metaflow/production_token",  # a name that keeps two deployments apart; it opens nothing
 }
 
 

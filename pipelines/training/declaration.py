@@ -12,6 +12,8 @@ DECLARATION = PipelineDeclaration(
     step_resources={"train": Resources(cpu=2, memory_mb=4096), "evaluate": Resources(cpu=1, memory_mb=3072)},
     schedule="0 3 2 * *",
     parameters=(
+        Parameter(name="ingest_from", default="2013-01", help="First month that goes into the data bucket, YYYY-MM."),
+        Parameter(name="ingest_to", default="2013-12", help="Last month that goes into the data bucket, YYYY-MM."),
         Parameter(name="train_from", default="2013-01", help="First month to train on, YYYY-MM."),
         Parameter(name="train_to", default="2013-03", help="Last month to train on, YYYY-MM."),
         Parameter(name="evaluate_from", default="2013-04", help="First month to evaluate on, after training, YYYY-MM."),

@@ -47,6 +47,8 @@ def declared(name: str) -> Any:
 class TrainingFlow(FlowSpec):
     """Trains the flight delay model on a range of months and promotes it if it beats the champion."""
 
+    ingest_from = declared("ingest_from")
+    ingest_to = declared("ingest_to")
     train_from = declared("train_from")
     train_to = declared("train_to")
     evaluate_from = declared("evaluate_from")
@@ -72,6 +74,8 @@ class TrainingFlow(FlowSpec):
                 device=self.device,
             )
             bucket = _data_uri(Contract.from_environment())
+            # The rest of the history is for the months to come; what is there already is not written again.
+            self.history = ingest(bucket, self.ingest_from, self.ingest_to, source=self.source)
             self.training = ingest(bucket, self.train_from, self.train_to, source=self.source)
             self.evaluation = ingest(bucket, self.evaluate_from, self.evaluate_to, source=self.source)
         self.next(self.validate)

@@ -62,7 +62,9 @@ class Tracking(Section):
     read_by: ClassVar = "`TrackingDatabase`"
 
     uri: TrackingUri | None = setting(
-        "MLflow server that exists already. Default: the platform layer's own.", "https://mlflow.example.com", default=None
+        "MLflow server that exists already. Default: the platform layer's own.",
+        "https://mlflow.example.com",
+        default=None,
     )
     instance_class: DatabaseClass = setting("RDS instance class.", "db.t4g.micro")
     storage_gb: int = setting("Storage in GB; RDS never shrinks it.", 20, ge=20, le=65_536)

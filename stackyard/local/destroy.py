@@ -119,15 +119,10 @@ def _run(
 
 
 def keep(deployment: Deployment) -> list[Resource]:
-    """What a destroy leaves: protected and retained resources, their components' other parts, and what they depend on.
-
-    A bucket that stays must not lose its policy or its key.
-    """
+    """What a destroy leaves: protected and retained resources, and what they depend on."""
     by_urn = deployment.by_urn()
     data = [r for r in deployment if (r.protect or r.retain_on_delete) and r.type != STACK_TYPE]
     wanted = {resource.urn for resource in data}
-    parents = {r.parent for r in data if r.parent and by_urn[r.parent].type != STACK_TYPE}
-    wanted |= {r.urn for r in deployment if r.parent in parents}
     pending = list(wanted)
     while pending:
         for needed in _needs(by_urn[pending.pop()]):

@@ -19,11 +19,14 @@ def print_outputs(provisioned: Provisioned, console: Console) -> None:
         )
         for name, value in sorted(deployment.outputs.items()):
             console.print(f"  {escape(name)}: {escape(_short(to_json(value, secret=secret_blinded)))}", soft_wrap=True)
-    env = provisioned.environment.name
+
+
+def print_next(env: str, console: Console) -> None:
     option = "" if env == "local" else f" --env {env}"
     console.print("\nNext:")
     if env == "local":
         console.print("  stackyard pipelines run training --from 2013-01 --to 2013-03")
+        console.print("  stackyard models show champion")
     console.print(f"  stackyard local status{option}")
     console.print(f"  stackyard local destroy{option}")
 

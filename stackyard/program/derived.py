@@ -134,6 +134,7 @@ SHAPES: Mapping[str, Shape] = {
             "certificateAuthority": {"data": "ZGVyaXZlZC1jZXJ0aWZpY2F0ZQ=="},
             "identities": [{"oidcs": [{"issuer": f"https://{_OIDC}"}]}],
             "platformVersion": "eks.1",
+            "vpcConfig": {"clusterSecurityGroupId": "sg-{h17}"},
             "status": "ACTIVE",
         },
     ),
@@ -199,7 +200,9 @@ def derive(resource: Resource, place: Place) -> tuple[str, dict[str, Value]]:
     id_ = _fill(shape.id, values)
     values["id"] = id_
     for key, template in shape.outputs.items():
-        outputs.setdefault(key, _fill(template, values))
+        computed = _fill(template, values)
+        given = outputs.get(key)
+        outputs[key] = {**computed, **given} if isinstance(given, Mapping) else computed if given is None else given
     return id_, outputs
 
 

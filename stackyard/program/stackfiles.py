@@ -105,13 +105,15 @@ def read_stack(root: Path, stack: str) -> StackConfig:
 
 
 def to_environment(config: StackConfig) -> dict[str, str]:
-    """The environment variables by which the CLI tells a program its configuration.
+    """The environment variables by which the CLI tells a program its stack and its configuration.
 
     Structured values are JSON texts, scalars are texts. Encrypted leaves stay `{"secure": …}`, since nothing here can
     decrypt them; the settings refuse them in either form.
     """
     values = {key: _config_text(value) for key, value in config.config.items()}
     return {
+        "PULUMI_PROJECT": config.project,
+        "PULUMI_STACK": config.stack,
         "PULUMI_CONFIG": json.dumps(values, sort_keys=True, ensure_ascii=False),
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secret_keys)),
     }

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -173,7 +173,7 @@ def _watched(run: Run, steps: Steps, node: Node, more: Mapping[str, str], end: f
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
+def _interrupts() -> Generator[list[int]]:
     """Counts SIGINT and SIGTERM instead of raising somewhere: the list grows by one each time."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -16,6 +16,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from stackyard.local.aws.errors import Problem, shown
 from stackyard.local.aws.expressions import Pending
 from stackyard.local.aws.rows import Row
+from stackyard.local.aws.shapes import entry_of, input_of, members_of, value_of
 
 _INPUT = re.compile(r"=[a-z]\w*")
 PAIR_KEYS = (("Key", "Value"), ("TagKey", "TagValue"), ("Name", "Value"), ("key", "value"))
@@ -35,7 +36,7 @@ class Placed:
 def place(operation: OperationModel, row: Row, inputs: Mapping[str, Any], taken: Mapping[str, Any]) -> Placed:
     """Puts each input where the call's model has a member for it, unless `taken` already gives that member."""
     placed = Placed(params=dict(taken))
-    shape = operation.input_shape
+    shape = input_of(operation)
     for name, value in inputs.items():
         path = _path_for(shape, row, name) if shape is not None else None
         if path is None:
@@ -44,6 +45,7 @@ def place(operation: OperationModel, row: Row, inputs: Mapping[str, Any], taken:
         if path[0] in taken and len(path) == 1:
             continue
         leaf = _leaf(shape, path)
+        assert leaf is not None, f"{name} has a path without a shape: {path}"
         converter = _Converter(row.rename, placed.problems)
         _assign(placed.params, path, converter.convert(leaf, value, name))
         placed.sources[".".join(path)] = name
@@ -52,12 +54,12 @@ def place(operation: OperationModel, row: Row, inputs: Mapping[str, Any], taken:
 
 def explicit(operation: OperationModel, params: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     """Members that a row gives by expressions, in the forms of the model (a map of tags becomes a list of pairs)."""
-    shape = operation.input_shape
+    shape = input_of(operation)
     assert shape is not None, f"{operation.name} takes no parameters"
     converter = _Converter({}, problems)
-    unknown = [name for name in params if name not in shape.members]
+    unknown = [name for name in params if name not in members_of(shape)]
     assert not unknown, f"the row gives {operation.name} unknown members: {unknown}"
-    return {name: converter.convert(shape.members[name], value, name) for name, value in params.items()}
+    return {name: converter.convert(members_of(shape)[name], value, name) for name, value in params.items()}
 
 
 def explicit_sources(given: Mapping[str, Any]) -> dict[str, str]:
@@ -77,8 +79,6 @@ def _path_for(shape: Shape, row: Row, name: str) -> list[str] | None:
         inner = _leaf(shape, path)
         if isinstance(inner, StructureShape) and (member := members(inner).get(name.lower())) is not None:
             return [*path, member]
-    if row.bag and row.bag in shape.members:
-        return [row.bag, name[0].upper() + name[1:]]
     return None
 
 
@@ -86,9 +86,9 @@ def _leaf(shape: Shape | None, path: Sequence[str]) -> Shape | None:
     for part in path:
         match shape:
             case StructureShape():
-                shape = shape.members.get(part)
+                shape = members_of(shape).get(part)
             case MapShape():
-                shape = shape.value
+                shape = value_of(shape)
             case _:
                 return None
     return shape
@@ -113,7 +113,7 @@ def members(shape: StructureShape) -> dict[str, str]:
     """Member names of a structure by their lower case."""
     known = _MEMBERS.get(id(shape))
     if known is None or known[0] is not shape:
-        known = _MEMBERS[id(shape)] = (shape, {name.lower(): name for name in shape.members})
+        known = _MEMBERS[id(shape)] = (shape, {name.lower(): name for name in members_of(shape)})
     return known[1]
 
 
@@ -137,7 +137,7 @@ class _Converter:
                 return self._scalar(shape.type_name, value, path)
 
     def _structure(self, shape: StructureShape, value: Any, path: str) -> Any:
-        if value is True and not shape.members:
+        if value is True and not members_of(shape):
             return {}
         if isinstance(value, list) and len(value) == 1:
             (value,) = value
@@ -161,15 +161,15 @@ class _Converter:
         if isinstance(value, Mapping):
             if (keys := pair_keys(shape)) is not None:
                 return pairs(value, keys)
-            return [self.convert(shape.member, value, path)]
+            return [self.convert(entry_of(shape), value, path)]
         if not isinstance(value, list):
             return self._refuse(path, f"must be a list, not {shown(value)}")
-        return [self.convert(shape.member, entry, path) for entry in value]
+        return [self.convert(entry_of(shape), entry, path) for entry in value]
 
     def _map(self, shape: MapShape, value: Any, path: str) -> Any:
         if not isinstance(value, Mapping):
             return self._refuse(path, f"must be an object, not {shown(value)}")
-        return {str(key): self.convert(shape.value, entry, f"{path}.{key}") for key, entry in value.items()}
+        return {str(key): self.convert(value_of(shape), entry, f"{path}.{key}") for key, entry in value.items()}
 
     def _scalar(self, kind: str, value: Any, path: str) -> Any:
         match kind:
@@ -216,9 +216,10 @@ def text_of(value: Any) -> Any:
 
 def pair_keys(shape: ListShape) -> tuple[str, str] | None:
     """The key and value members of a list of pairs (tags, dimensions), None for any other list."""
-    if not isinstance(shape.member, StructureShape):
+    member = entry_of(shape)
+    if not isinstance(member, StructureShape):
         return None
-    names = set(shape.member.members)
+    names = set(members_of(member))
     return next((keys for keys in PAIR_KEYS if set(keys) <= names and len(names) <= len(keys) + 1), None)
 
 

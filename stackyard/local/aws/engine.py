@@ -18,6 +18,7 @@ from stackyard.local.aws.errors import Problem, ProviderError, shown
 from stackyard.local.aws.expressions import Pending
 from stackyard.local.aws.rows import Op, Read, Row, Tagging, load
 from stackyard.local.aws.rows.tagging import BY_SERVICE
+from stackyard.local.aws.shapes import input_of
 from stackyard.program.values import Value
 
 GENERIC_INPUTS = frozenset({"region", "tags", "tagsAll"})
@@ -165,7 +166,7 @@ class _Step:
         return {name: value for name, value in self.prepared.items() if name not in left_out}
 
     def _model_takes_tags(self) -> bool:
-        shape = self.provider.clients.operation(self.row.service, self.row.create.name).input_shape
+        shape = input_of(self.provider.clients.operation(self.row.service, self.row.create.name))
         return "tags" in self.row.rename or (shape is not None and "tags" in convert.members(shape))
 
     def _tags_at_create(self) -> bool:
@@ -196,7 +197,7 @@ class _Step:
         renamed = {path: name for name, path in self.row.rename.items() if "." not in name}
         sources = {**renamed, **convert.explicit_sources(given), **placed.sources}
         if not placed.problems:
-            problems += validate.check(model.input_shape, placed.params, sources)
+            problems += validate.check(input_of(model), placed.params, sources)
         return _Call(op, placed.params)
 
     def _claimed_later(self, name: str) -> bool:
@@ -252,7 +253,9 @@ class _Step:
             else []
         )
         ops += self._tag_ops(old_tags) if tags_changed else []
-        calls += [self._build(op, self._named(op), problems) for op in ops if self._wanted(op)]
+        ops = [op for op in ops if self._wanted(op)]
+        self._refuse_unreset({name for name in changed if name not in self.inputs}, ops)
+        calls += [self._build(op, self._named(op), problems) for op in ops]
         self._raise(problems)
         self._hook(self.row.before_update, "the change")
         self._run(calls)
@@ -268,6 +271,18 @@ class _Step:
             raise ProviderError(
                 self.urn,
                 f"AWS has no call that changes {names} of an existing {self.type}: replace the resource, or change it back.",
+            )
+
+    def _refuse_unreset(self, removed: set[str], ops: list[Op]) -> None:
+        """An input that was taken back must be reset by some call, or the old value would stay unseen."""
+        reset = {
+            name for op in ops for name in (*expressions.names_in(op.params), *expressions.names_in(f"={op.when}"))
+        }
+        kept = set() if self.row.put else removed - reset - {*self.row.own, *self.row.steps_on}
+        if kept:
+            names = ", ".join(sorted(kept))
+            raise ProviderError(
+                self.urn, f"AWS has no call that takes back {names}: give the value that it should have instead."
             )
 
     def _tag_ops(self, old_tags: Mapping[str, str]) -> list[Op]:

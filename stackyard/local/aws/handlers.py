@@ -339,3 +339,42 @@ def node_group_changes(old: Inputs, new: Inputs) -> list[Op]:
 def _changes(noun: str, changed: Any, removed: Any) -> dict[str, Any]:
     verbs = ((f"addOrUpdate{noun}", changed), (f"remove{noun}", removed))
     return {name: entries for name, entries in verbs if entries}
+
+
+# SNS and SQS
+
+
+def attribute_changes(
+    operation: str, member: str, attributes: Mapping[str, str]
+) -> Callable[[Inputs, Inputs], list[Op]]:
+    """Steps that set one attribute a call; an attribute that was taken back is set to nothing."""
+
+    def steps(old: Inputs, new: Inputs) -> list[Op]:
+        changed = [name for name in attributes if old.get(name) != new.get(name)] if old else []
+        return [
+            Op(
+                name=operation,
+                params={
+                    member: "=id",
+                    "AttributeName": attributes[name].split(".")[1],
+                    "AttributeValue": f"={name} || ''",
+                },
+            )
+            for name in changed
+        ]
+
+    return steps
+
+
+def attribute_map_changes(
+    operation: str, member: str, attributes: Mapping[str, str], defaults: Mapping[str, str]
+) -> Callable[[Inputs, Inputs], list[Op]]:
+    """Steps that set all changed attributes in one call; one that was taken back gets AWS's default, else nothing."""
+
+    def steps(old: Inputs, new: Inputs) -> list[Op]:
+        changed = [name for name in attributes if old.get(name) != new.get(name)] if old else []
+        keys = {name: attributes[name].split(".")[1] for name in changed}
+        values = {keys[name]: f"={name}" if name in new else defaults.get(keys[name], "") for name in changed}
+        return [Op(name=operation, params={member: "=id", "Attributes": values})] if changed else []
+
+    return steps

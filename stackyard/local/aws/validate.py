@@ -12,6 +12,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from stackyard.local.aws.errors import Problem, shown
 from stackyard.local.aws.expressions import Pending
+from stackyard.local.aws.shapes import choices_of, entry_of, key_of, members_of, required_of, traits_of, value_of
 
 SHOWN_CHOICES = 12
 # Unicode classes that Python's re lacks; \w and \d are a little wider or narrower, which is good enough to catch typing errors.
@@ -53,14 +54,14 @@ def _check(shape: Shape, value: Any, path: str, problems: list[tuple[str, str]])
             if isinstance(value, list | tuple):
                 _check_size(shape, len(value), path, problems, "entries")
                 for index, entry in enumerate(value):
-                    _check(shape.member, entry, f"{path}[{index}]", problems)
+                    _check(entry_of(shape), entry, f"{path}[{index}]", problems)
             else:
                 problems.append((path, f"must be a list, not {shown(value)}"))
         case MapShape():
             if isinstance(value, Mapping):
                 for key, entry in value.items():
-                    _check(shape.key, key, f"{path} key {key!r}", problems)
-                    _check(shape.value, entry, f"{path}.{key}", problems)
+                    _check(key_of(shape), key, f"{path} key {key!r}", problems)
+                    _check(value_of(shape), entry, f"{path}.{key}", problems)
             else:
                 problems.append((path, f"must be an object, not {shown(value)}"))
         case _:
@@ -72,18 +73,18 @@ def _check_structure(shape: StructureShape, value: Any, path: str, problems: lis
         problems.append((path, f"must be an object, not {shown(value)}"))
         return
     at = f"{path}." if path else ""
-    for name in shape.required_members:
+    for name in required_of(shape):
         if name not in value:
             problems.append((f"{at}{name}", "is missing, AWS requires it"))
     for name, entry in value.items():
-        if name not in shape.members:
+        if name not in members_of(shape):
             problems.append((f"{at}{name}", f"is no member of {shape.name}"))
         else:
-            _check(shape.members[name], entry, f"{at}{name}", problems)
+            _check(members_of(shape)[name], entry, f"{at}{name}", problems)
 
 
 def _check_scalar(shape: Shape, value: Any, path: str, problems: list[tuple[str, str]]) -> None:
-    found = lambda v: "the value given" if shape.metadata.get("sensitive") else shown(v)
+    found = lambda v: "the value given" if traits_of(shape).get("sensitive") else shown(v)
     match shape.type_name:
         case "string" | "char" | "character":
             if not isinstance(value, str):
@@ -106,20 +107,20 @@ def _check_scalar(shape: Shape, value: Any, path: str, problems: list[tuple[str,
 
 
 def _check_text(shape: Shape, value: str, path: str, problems: list[tuple[str, str]], found: str) -> None:
-    choices = list(getattr(shape, "enum", ()))
+    choices = choices_of(shape)
     if choices and value not in choices:
         more = "" if len(choices) <= SHOWN_CHOICES else f" … ({len(choices)} in all)"
         problems.append((path, f"is {found}, must be one of {', '.join(choices[:SHOWN_CHOICES])}{more}"))
         return
     _check_size(shape, len(value), path, problems, "characters")
-    if text := shape.metadata.get("pattern"):
+    if text := traits_of(shape).get("pattern"):
         pattern = compiled(text)
         if pattern is not None and pattern.fullmatch(value) is None:
             problems.append((path, f"is {found}, must match {text}"))
 
 
 def _check_size(shape: Shape, size: int, path: str, problems: list[tuple[str, str]], unit: str) -> None:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    low, high = traits_of(shape).get("min"), traits_of(shape).get("max")
     if (low is None or size >= low) and (high is None or size <= high):
         return
     bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"

@@ -101,8 +101,8 @@ class KubernetesProvider:
 def _object(type_: str, inputs: Values) -> dict[str, Any]:
     """The object of a resource: `kubernetes:<group/version>:<Kind>` says what inputs may leave out."""
     group, _, kind = type_.removeprefix(TYPE_PREFIX).partition(":")
-    obj = {"apiVersion": group.removeprefix("core/"), "kind": kind, **json.loads(json.dumps(inputs))}
-    metadata = obj.get("metadata") or {}
+    obj: dict[str, Any] = {"apiVersion": group.removeprefix("core/"), "kind": kind, **json.loads(json.dumps(inputs))}
+    metadata: dict[str, Any] = obj.get("metadata") or {}
     if kind not in schemas.CLUSTER_SCOPED:
         # What kubectl does with an object that names no namespace.
         metadata = {"namespace": "default"} | metadata

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stackyard.errors import InvalidInput
-from stackyard.local.argo.results import EventKind, Phase
+from stackyard.local.argo.results import EventKind, Phase, StepEvent, WorkflowResult
 from stackyard.local.argo.runner import run
 
 
-def container(command, name="main", **template):
+def container(command, name="main", **template) -> dict[str, Any]:
     fields = {key: template.pop(key) for key in ("env", "volumeMounts", "workingDir") if key in template}
     return {"name": name, "container": {"image": "any", "command": ["bash", "-c", command], **fields}} | template
 
@@ -37,7 +39,7 @@ def output(name="value", path="/tmp/out", **value_from):
     return {"parameters": [{"name": name, "valueFrom": {"path": path, **value_from}}]}
 
 
-def workflow(*templates, **spec):
+def workflow(*templates, **spec) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "WorkflowTemplate",
@@ -46,23 +48,26 @@ def workflow(*templates, **spec):
     }
 
 
+class Starter:
+    """Runs templates in a folder of its own; keeps what they reported."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.events: list[StepEvent] = []
+
+    def __call__(self, template, parameters=None, **options) -> WorkflowResult:
+        usual = {"environment": {"PATH": os.defpath}, "max_processes": 4, "name": "training-abcde"}
+        places = {"logs": self.folder / "logs", "workdir": self.folder / "work"}
+        options = usual | places | options
+        return run(template, parameters=parameters or {}, on_event=self.events.append, **options)
+
+    def log(self, step, attempt=0) -> str:
+        return (self.folder / "logs" / f"{step}.{attempt}.log").read_text()
+
+
 @pytest.fixture
 def start(tmp_path):
-    events = []
-
-    def run_it(template, parameters=None, **options):
-        environment = options.pop("environment", {"PATH": os.defpath})
-        options = {"max_processes": 4, "name": "training-abcde"} | options
-        place = {"logs": tmp_path / "logs", "workdir": tmp_path / "work"}
-        place |= {key: options.pop(key) for key in place if key in options}
-        result = run(
-            template, parameters=parameters or {}, environment=environment, on_event=events.append, **place, **options
-        )
-        return result
-
-    run_it.events = events
-    run_it.log = lambda step, attempt=0: (tmp_path / "logs" / f"{step}.{attempt}.log").read_text()
-    return run_it
+    return Starter(tmp_path)
 
 
 def phases(result):

@@ -31,9 +31,13 @@ def test_loopback_endpoints_are_accepted(endpoint: str):
     Clients(endpoint)
 
 
-def test_profiles_keys_proxies_and_config_files_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_profiles_keys_proxies_and_config_files_of_the_environment_are_ignored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     config = tmp_path / "config"
-    config.write_text("[default]\nregion = us-west-2\nuse_fips_endpoint = true\nendpoint_url = http://203.0.113.1\nnonsense")
+    config.write_text(
+        "[default]\nregion = us-west-2\nuse_fips_endpoint = true\nendpoint_url = http://203.0.113.1\nnonsense"
+    )
     home = tmp_path / "home"
     (home / ".aws" / "models" / "s3" / "2006-03-01").mkdir(parents=True)
     (home / ".aws" / "models" / "s3" / "2006-03-01" / "service-2.json").write_text("not a model")

@@ -22,7 +22,9 @@ def placed(service: str, operation: str, inputs: dict[str, Any], **row: Any) -> 
 
 
 def test_maps_become_lists_of_pairs_where_the_model_wants_them():
-    assert placed("kms", "CreateKey", {"tags": {"team": "ml"}}).params == {"Tags": [{"TagKey": "team", "TagValue": "ml"}]}
+    assert placed("kms", "CreateKey", {"tags": {"team": "ml"}}).params == {
+        "Tags": [{"TagKey": "team", "TagValue": "ml"}]
+    }
     assert placed("iam", "CreateRole", {"tags": {"team": "ml"}}).params == {"Tags": [{"Key": "team", "Value": "ml"}]}
     assert placed("logs", "CreateLogGroup", {"tags": {"team": "ml"}}).params == {"tags": {"team": "ml"}}
 
@@ -37,7 +39,9 @@ def test_single_objects_and_lists_of_one_convert_both_ways():
 
 def test_policies_given_as_objects_become_text_that_is_always_the_same():
     left, right = ({"b": 1, "a": [2]}, {"a": [2], "b": 1})
-    texts = {placed("iam", "CreatePolicy", {"policyDocument": value}).params["PolicyDocument"] for value in (left, right)}
+    texts = {
+        placed("iam", "CreatePolicy", {"policyDocument": value}).params["PolicyDocument"] for value in (left, right)
+    }
     assert texts == {'{"a":[2],"b":1}'}
 
 
@@ -55,7 +59,9 @@ def test_attribute_maps_take_numbers_and_flags_as_text():
 
 def test_placing_does_not_change_the_table():
     shared: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
-    row = Row(service="s3", create=Op(name="CreateBucket"), id="", read=None, delete=(), under="CreateBucketConfiguration")
+    row = Row(
+        service="s3", create=Op(name="CreateBucket"), id="", read=None, delete=(), under="CreateBucketConfiguration"
+    )
     convert.place(CLIENTS.operation("s3", "CreateBucket"), row, {"tags": {"a": "b"}}, shared)
     assert shared == {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
 
@@ -116,7 +122,11 @@ def _patterns(row: Row) -> set[str]:
         seen.add(shape.name)
         if text := shape.metadata.get("pattern"):
             found.add(text)
-        for inner in (*getattr(shape, "members", {}).values(), getattr(shape, "member", None), getattr(shape, "value", None)):
+        for inner in (
+            *getattr(shape, "members", {}).values(),
+            getattr(shape, "member", None),
+            getattr(shape, "value", None),
+        ):
             visit(inner)
 
     for op in (row.create, *row.then, *row.mod):
@@ -127,7 +137,14 @@ def _patterns(row: Row) -> set[str]:
 def test_every_operation_and_member_that_the_table_names_exists():
     for type_, row in load().items():
         tagging = (row.tagging.set, row.tagging.unset) if row.tagging else ()
-        for op in (row.create, *row.then, *row.mod, *row.delete, *(op for op in tagging if op), *((row.read,) if row.read else ())):
+        for op in (
+            row.create,
+            *row.then,
+            *row.mod,
+            *row.delete,
+            *(op for op in tagging if op),
+            *((row.read,) if row.read else ()),
+        ):
             shape = CLIENTS.operation(row.service, op.name).input_shape
             assert set(op.params) <= set(shape.members), f"{type_}: {op.name}"
 
@@ -162,7 +179,9 @@ def test_changing_one_inline_rule_touches_only_that_rule():
     new = {"ingress": [{"protocol": "tcp", "fromPort": 1, "toPort": 1, "cidrBlocks": ["10.0.0.0/8", "10.2.0.0/16"]}]}
     revoke, authorize = handlers.inline_rules(old, new)
     assert (revoke.name, authorize.name) == ("RevokeSecurityGroupIngress", "AuthorizeSecurityGroupIngress")
-    assert revoke.params["IpPermissions"] == [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}]
+    assert revoke.params["IpPermissions"] == [
+        {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}
+    ]
     assert handlers.inline_rules(new, new) == []
 
 

@@ -35,13 +35,21 @@ def world(cloud: Cloud) -> World:
     """Resources that the others stand on."""
     vpc = cloud.make("aws:ec2/vpc:Vpc", "base", cidrBlock="10.40.0.0/16", enableDnsHostnames=True)
     subnets = [
-        cloud.make("aws:ec2/subnet:Subnet", f"base-{zone}", vpcId=vpc.id, cidrBlock=f"10.40.{n}.0/24", availabilityZone=f"eu-central-1{zone}")
+        cloud.make(
+            "aws:ec2/subnet:Subnet",
+            f"base-{zone}",
+            vpcId=vpc.id,
+            cidrBlock=f"10.40.{n}.0/24",
+            availabilityZone=f"eu-central-1{zone}",
+        )
         for n, zone in enumerate("ab")
     ]
     gateway = cloud.make("aws:ec2/internetGateway:InternetGateway", "base", vpcId=vpc.id)
     tables = [cloud.make("aws:ec2/routeTable:RouteTable", f"base-{n}", vpcId=vpc.id) for n in range(2)]
     groups = [
-        cloud.make("aws:ec2/securityGroup:SecurityGroup", f"base-{n}", name=f"base-{n}", description="base", vpcId=vpc.id)
+        cloud.make(
+            "aws:ec2/securityGroup:SecurityGroup", f"base-{n}", name=f"base-{n}", description="base", vpcId=vpc.id
+        )
         for n in range(2)
     ]
     addresses = [cloud.make("aws:ec2/eip:Eip", f"base-{n}", domain="vpc") for n in range(1)]
@@ -50,7 +58,13 @@ def world(cloud: Cloud) -> World:
     roles = [cloud.make("aws:iam/role:Role", f"base-{n}", name=f"base-{n}", assumeRolePolicy=TRUST) for n in range(2)]
     logs = cloud.make("aws:cloudwatch/logGroup:LogGroup", "base", name="/base/flow")
     bucket = cloud.make("aws:s3/bucket:Bucket", "base", bucket="base-bucket")
+    locked = cloud.make("aws:s3/bucket:Bucket", "locked", bucket="base-locked", objectLockEnabled=True)
     target = log_target(cloud)
+    topic = cloud.make("aws:sns/topic:Topic", "base", name="base")
+    queue = cloud.make("aws:sqs/queue:Queue", "base", name="base")
+    rule = cloud.make("aws:cloudwatch/eventRule:EventRule", "base", name="base", eventPattern='{"source": ["aws.ec2"]}')
+    secret = cloud.make("aws:secretsmanager/secret:Secret", "base", name="base")
+    group = cloud.make("aws:rds/subnetGroup:SubnetGroup", "base", name="base", subnetIds=[subnet.id for subnet in subnets])
     repository = cloud.make("aws:ecr/repository:Repository", "base", name="base/images")
     cluster = cloud.make(
         "aws:eks/cluster:Cluster",
@@ -72,7 +86,14 @@ def world(cloud: Cloud) -> World:
         "role_arns": [role.outputs["arn"] for role in roles],
         "logs": logs.outputs["arn"],
         "bucket": bucket.id,
+        "locked": locked.id,
         "target": target.id,
+        "topic": topic.id,
+        "queue": queue.id,
+        "queue_arn": queue.outputs["arn"],
+        "rule": rule.id,
+        "secret": secret.id,
+        "subnet_group": group.id,
         "repository": repository.id,
         "cluster": cluster.id,
     }
@@ -229,6 +250,11 @@ STORAGE = {
         tags=False,
         read=False,
     ),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": Case(
+        lambda w: {"bucket": w["locked"], "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 1}}},
+        of(rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 2}}),
+        tags=False,
+    ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Case(
         lambda w: {"bucket": w["bucket"], "key": "code/package.tgz", "content": "first", "contentType": "application/gzip"},
         lambda w: {"content": None, "source": Asset(hash="x", text="second")},
@@ -367,7 +393,104 @@ COMPUTE = {
     ),
 }  # fmt: skip
 
-CASES = NETWORK | STORAGE | IDENTITY | COMPUTE
+MESSAGING = {
+    "aws:sns/topic:Topic": Case(
+        lambda w: {"name": "alarms", "displayName": "Alarms", "kmsMasterKeyId": w["keys"][0]}, of(displayName="Pages")
+    ),
+    "aws:sns/topicPolicy:TopicPolicy": Case(
+        lambda w: {"arn": w["topic"], "policy": topic_policy(w["topic"], "budgets")},
+        lambda w: {"policy": topic_policy(w["topic"], "cloudwatch")},
+        tags=False,
+        read=False,
+    ),
+    "aws:sns/topicSubscription:TopicSubscription": Case(
+        lambda w: {"topic": w["topic"], "protocol": "sqs", "endpoint": w["queue_arn"], "rawMessageDelivery": True},
+        of(rawMessageDelivery=False),
+        tags=False,
+    ),
+    "aws:sqs/queue:Queue": Case(
+        of(name="interruptions", messageRetentionSeconds=300, sqsManagedSseEnabled=True, visibilityTimeoutSeconds=60),
+        of(messageRetentionSeconds=600, visibilityTimeoutSeconds=None),
+    ),
+    "aws:sqs/queuePolicy:QueuePolicy": Case(
+        lambda w: {"queueUrl": w["queue"], "policy": queue_policy(w["queue_arn"], "events")},
+        lambda w: {"policy": queue_policy(w["queue_arn"], "sns")},
+        tags=False,
+    ),
+    "aws:cloudwatch/eventRule:EventRule": Case(
+        of(name="interruptions", eventPattern='{"source": ["aws.ec2"]}', description="spot"), of(description="spot warnings")
+    ),
+    "aws:cloudwatch/eventTarget:EventTarget": Case(
+        lambda w: {"rule": w["rule"], "arn": w["queue_arn"], "targetId": "queue"},
+        of(retryPolicy={"maximumRetryAttempts": 3, "maximumEventAgeInSeconds": 60}),
+        tags=False,
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": Case(
+        lambda w: {
+            "name": "queue-age",
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 3,
+            "metricName": "ApproximateAgeOfOldestMessage",
+            "namespace": "AWS/SQS",
+            "period": 60,
+            "statistic": "Maximum",
+            "threshold": 300,
+            "dimensions": {"QueueName": "base"},
+            "alarmActions": [w["topic"]],
+            "treatMissingData": "notBreaching",
+        },
+        of(threshold=600),
+    ),
+}  # fmt: skip
+
+DATABASES = {
+    "aws:rds/subnetGroup:SubnetGroup": Case(
+        lambda w: {"name": "table", "description": "private", "subnetIds": w["subnets"]}, of(description="private subnets")
+    ),
+    "aws:rds/instance:Instance": Case(
+        lambda w: {
+            "identifier": "table",
+            "engine": "postgres",
+            "engineVersion": "17.5",
+            "instanceClass": "db.t4g.micro",
+            "allocatedStorage": 20,
+            "dbName": "mlflow",
+            "username": "mlflow",
+            "manageMasterUserPassword": True,
+            "dbSubnetGroupName": w["subnet_group"],
+            "vpcSecurityGroupIds": [w["groups"][0]],
+            "storageEncrypted": True,
+            "kmsKeyId": w["keys"][0],
+            "iamDatabaseAuthenticationEnabled": True,
+            "backupRetentionPeriod": 7,
+            "multiAz": False,
+            "publiclyAccessible": False,
+            "deletionProtection": False,
+            "skipFinalSnapshot": True,
+        },
+        of(backupRetentionPeriod=14),
+    ),
+    "aws:secretsmanager/secret:Secret": Case(
+        lambda w: {"name": "table", "description": "token", "kmsKeyId": w["keys"][0], "recoveryWindowInDays": 7},
+        of(description="the token"),
+    ),
+    "aws:secretsmanager/secretVersion:SecretVersion": Case(
+        lambda w: {"secretId": w["secret"], "secretString": "value"}, tags=False, stays=True
+    ),
+}  # fmt: skip
+
+
+def topic_policy(arn: str, service: str) -> str:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return policy({"Effect": "Allow", "Principal": principal, "Action": "sns:Publish", "Resource": arn})
+
+
+def queue_policy(arn: str, service: str) -> str:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return policy({"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn})
+
+
+CASES = NETWORK | STORAGE | IDENTITY | COMPUTE | MESSAGING | DATABASES
 
 
 def test_every_row_has_a_case():

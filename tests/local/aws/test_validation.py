@@ -69,7 +69,9 @@ def test_good_inputs_are_accepted_without_a_call(offline: AwsProvider, type_: st
     offline.validate(type_, urn_of(type_), inputs)
 
 
-@pytest.mark.parametrize(("type_", "inputs", "said"), WRONG, ids=[f"{t.rsplit(':')[-1]}-{n}" for n, (t, _, _) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("type_", "inputs", "said"), WRONG, ids=[f"{t.rsplit(':')[-1]}-{n}" for n, (t, _, _) in enumerate(WRONG)]
+)
 def test_wrong_inputs_are_named_before_any_call(offline: AwsProvider, type_: str, inputs: dict[str, Any], said: str):
     for attempt in (offline.validate, offline.create):
         with pytest.raises(ProviderError) as caught:

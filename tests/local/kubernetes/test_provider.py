@@ -1,6 +1,7 @@
 """The embedded Kubernetes provider."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def account(name="training"):
     return {"metadata": {"name": name, "namespace": "pipelines"}}
 
 
-def template():
+def template() -> dict[str, Any]:
     spec = {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "python"}}]}
     return account() | {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "spec": spec}
 

@@ -61,8 +61,6 @@ class Row:
     """Input (dotted below the top) to API member (dotted)."""
     under: str = ""
     """Inputs without a member at the top go below this dotted path."""
-    bag: str = ""
-    """Inputs without a member go into this map of strings, as PascalCase keys."""
     own: tuple[str, ...] = ()
     """Read by the provider alone, never sent at create."""
     tag_type: str = ""
@@ -87,11 +85,17 @@ class Row:
     """(call, scope) before the delete calls, for what must be listed first."""
 
 
+def attributes(member: str, *names: str, **renamed: str) -> dict[str, str]:
+    """Renames of inputs that are keys of a map of strings, `displayName` to `Attributes.DisplayName`."""
+    plain = {name: f"{member}.{name[0].upper()}{name[1:]}" for name in names}
+    return plain | {name: f"{member}.{key}" for name, key in renamed.items()}
+
+
 def load() -> dict[str, Row]:
     """All rows by type token."""
-    from stackyard.local.aws.rows import compute, identity, network, storage
+    from stackyard.local.aws.rows import compute, databases, identity, messaging, network, storage
 
     table: dict[str, Row] = {}
-    for module in (network, storage, identity, compute):
+    for module in (network, storage, identity, compute, messaging, databases):
         table |= module.ROWS
     return table

@@ -202,7 +202,7 @@ LOG_GROUP = Row(
             name="PutRetentionPolicy",
             params={"logGroupName": "=id", "retentionInDays": "=retentionInDays"},
             on=("retentionInDays",),
-            when="retentionInDays",
+            when="retentionInDays > `0`",
         ),
     ),
     mod=(
@@ -211,7 +211,7 @@ LOG_GROUP = Row(
             name="DeleteRetentionPolicy",
             params={"logGroupName": "=id"},
             on=("retentionInDays",),
-            when="!retentionInDays",
+            when="!(retentionInDays > `0`)",
         ),
         Op(
             name="AssociateKmsKey",

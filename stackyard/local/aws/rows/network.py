@@ -6,19 +6,18 @@ from stackyard.local.aws.rows import Op, Read, Row
 EC2_ARN = "arn:aws:ec2:{region}:{account}"
 
 
-def _attribute(operation: str, resource: str, member: str, name: str) -> Op:
-    """A Modify…Attribute call, which takes one attribute at a time."""
-    return Op(
-        name=operation, params={resource: "=id", member: {"Value": f"={name}"}}, on=(name,), when=f"{name} != null"
-    )
+def _attribute(operation: str, resource: str, member: str, name: str, default: str) -> Op:
+    """A Modify…Attribute call, which takes one attribute at a time; an input that was taken back gets its default."""
+    value = {"Value": f"=not_null({name}, `{default}`)"}
+    return Op(name=operation, params={resource: "=id", member: value}, on=(name,))
 
 
-def _vpc_attribute(name: str) -> Op:
-    return _attribute("ModifyVpcAttribute", "VpcId", name[0].upper() + name[1:], name)
+def _vpc_attribute(name: str, default: str = "false") -> Op:
+    return _attribute("ModifyVpcAttribute", "VpcId", name[0].upper() + name[1:], name, default)
 
 
 def _subnet_attribute(name: str, member: str = "") -> Op:
-    return _attribute("ModifySubnetAttribute", "SubnetId", member or name[0].upper() + name[1:], name)
+    return _attribute("ModifySubnetAttribute", "SubnetId", member or name[0].upper() + name[1:], name, "false")
 
 
 def _of_vpc(operation: str, path: str, *filters: dict[str, object]) -> Read:
@@ -93,7 +92,7 @@ VPC = Row(
     read=Read(name="DescribeVpcs", params={"VpcIds": ["=id"]}, path="Vpcs[0]"),
     delete=(Op(name="DeleteVpc", params={"VpcId": "=id"}),),
     then=(
-        _vpc_attribute("enableDnsSupport"),
+        _vpc_attribute("enableDnsSupport", "true"),
         _vpc_attribute("enableDnsHostnames"),
         _vpc_attribute("enableNetworkAddressUsageMetrics"),
         Op(name="ModifyVpcTenancy", params={"VpcId": "=id"}, on=("instanceTenancy",), when="old.instanceTenancy"),
@@ -121,7 +120,8 @@ VPC = Row(
         "mainRouteTableId": "=mainTable",
         "defaultRouteTableId": "=mainTable",
         "defaultNetworkAclId": "=defaultAcl",
-        "enableDnsSupport": "=enableDnsSupport != null && enableDnsSupport || enableDnsSupport == null",
+        "enableDnsSupport": "=not_null(enableDnsSupport, `true`)",
+        "enableDnsHostnames": "=not_null(enableDnsHostnames, `false`)",
     },
 )
 
@@ -139,7 +139,10 @@ SUBNET = Row(
         _subnet_attribute("enableResourceNameDnsAaaaRecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch"),
         Op(
             name="ModifySubnetAttribute",
-            params={"SubnetId": "=id", "PrivateDnsHostnameTypeOnLaunch": "=privateDnsHostnameTypeOnLaunch"},
+            params={
+                "SubnetId": "=id",
+                "PrivateDnsHostnameTypeOnLaunch": "=privateDnsHostnameTypeOnLaunch || 'ip-name'",
+            },
             on=("privateDnsHostnameTypeOnLaunch",),
         ),
     ),
@@ -327,7 +330,11 @@ VPC_ENDPOINT = Row(
     delete=(
         Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}),
         # A route table that a change added has no route in the emulator, which then fails to delete the endpoint: again without tables.
-        Op(name="ModifyVpcEndpoint", params={"VpcEndpointId": "=id", "RemoveRouteTableIds": "=routeTableIds"}, when="routeTableIds"),
+        Op(
+            name="ModifyVpcEndpoint",
+            params={"VpcEndpointId": "=id", "RemoveRouteTableIds": "=routeTableIds"},
+            when="routeTableIds",
+        ),
         Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}, when="routeTableIds"),
     ),
     rename={"policy": "PolicyDocument"},

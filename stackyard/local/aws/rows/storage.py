@@ -111,6 +111,25 @@ OWNERSHIP = _part(
     rename={"rule": "OwnershipControls.Rules"},
 )
 
+OBJECT_LOCK = Row(
+    service="s3",
+    create=Op(
+        name="PutObjectLockConfiguration",
+        params={"ObjectLockConfiguration": {"ObjectLockEnabled": "=objectLockEnabled || 'Enabled'"}},
+    ),
+    id="=bucket",
+    read=Read(name="GetObjectLockConfiguration", params=BUCKET, path="ObjectLockConfiguration.Rule && @"),
+    # The lock itself cannot be removed, only its default retention.
+    delete=(
+        Op(
+            name="PutObjectLockConfiguration",
+            params={"Bucket": "=id", "ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}},
+        ),
+    ),
+    put=True,
+    under="ObjectLockConfiguration",
+)
+
 NOTIFICATION = Row(
     service="s3",
     create=Op(
@@ -167,5 +186,6 @@ ROWS = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": PUBLIC_ACCESS_BLOCK,
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": OWNERSHIP,
     "aws:s3/bucketNotification:BucketNotification": NOTIFICATION,
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": OBJECT_LOCK,
     "aws:s3/bucketObjectv2:BucketObjectv2": OBJECT,
 }

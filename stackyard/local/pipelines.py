@@ -1,0 +1,287 @@
+"""`stackyard pipelines`: compile, list, and run what is deployed, as local processes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from stackyard.errors import InvalidInput, UserError
+from stackyard.local import emulator, mirror
+from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.places import Places
+from stackyard.local.runs import PipelineRun, StepRun, latest
+from stackyard.local.safety import assert_emulator, child_environment
+from stackyard.program import state
+from stackyard.program.deployment import Deployment
+from stackyard.program.values import plain
+
+NAMESPACE = "pipelines"
+SIGNS = {"finished": "[green]✓[/]", "retried": "[yellow]↻[/]", "failed": "[red]✗[/]", "skipped": "[dim]…[/]"}
+
+
+class RunFailed(UserError):
+    """A pipeline's run did not succeed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """An environment that runs, and the contract that its pipelines were bound to."""
+
+    environment: LocalEnvironment
+    endpoint: str
+    contract: Mapping[str, Any]
+
+    @property
+    def places(self) -> Places:
+        return self.environment.places
+
+
+def deployed(root: Path, env: str) -> Deployed:
+    """The running environment. Raises UserError, with the command that mends it, when it does not run."""
+    environment = local_environment(root, env)
+    option = "" if env == "local" else f" --env {env}"
+    server = emulator.running(environment.places)
+    if server is None:
+        raise UserError(f"the environment {env!r} does not run: start it with `stackyard local up{option}`")
+    assert_emulator(server.endpoint, next(iter(environment.settings.values())).environment.account_id)
+    states = [state.read(environment.places.state(config.stack)) for config in environment.stacks]
+    contract = next((c for d in states if d is not None and (c := _contract(d)) is not None), None)
+    if contract is None:
+        raise UserError(
+            f"no stack of {env!r} exports a contract: deploy its platform with `stackyard local up{option}`"
+        )
+    return Deployed(environment=environment, endpoint=server.endpoint, contract=contract)
+
+
+def _contract(deployment: Deployment) -> Mapping[str, Any] | None:
+    return plain(deployment.outputs.get("contract"))
+
+
+def run_deployed(
+    root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console, *, run_id: str | None = None
+) -> PipelineRun:
+    """Runs the deployed template of a pipeline. Raises RunFailed when it does not succeed; its record is kept."""
+    from stackyard.local.argo.runner import run
+    from stackyard.local.kubernetes.store import Store
+
+    target = deployed(root, env)
+    places = target.places
+    with state.locked(places.folder / "pipeline"):
+        template = Store(places.kubernetes / "objects.json").get(
+            "argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE
+        )
+        if template is None:
+            raise InvalidInput(_unknown(root, name))
+        started = datetime.now(UTC)
+        workflow = run_id or f"{name}-{started:%Y%m%d-%H%M%S}"
+        folder = places.runs / workflow
+        progress = StepProgress(console)
+        console.print(f"[bold]{escape(workflow)}[/]: pipeline {escape(name)}, logs in {escape(_shown(folder, root))}")
+        with tempfile.TemporaryDirectory(prefix="stackyard-run-") as scratch:
+            result = run(
+                template,
+                parameters={key: json.dumps(_typed(value)) for key, value in parameters.items()},
+                environment=_environment(target),
+                logs=folder,
+                workdir=Path(scratch),
+                on_event=progress,
+                name=workflow,
+                kept=[root],
+            )
+        record = PipelineRun(
+            pipeline=name,
+            run_id=workflow,
+            started_at=started.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            status=str(result.phase),
+            parameters=dict(parameters),
+            steps=tuple(
+                StepRun(
+                    name=step.template,
+                    status=str(step.phase),
+                    attempts=step.attempts,
+                    seconds=round(step.seconds, 2),
+                    log=_shown(step.logs[-1], root) if step.logs else "",
+                )
+                for step in result.steps
+            ),
+            package_sha256=_package(target, name),
+            image=str(target.contract["image"]),
+        )
+        record.save(places)
+        _finish(result, record, target, console, root)
+    return record
+
+
+def _finish(result: Any, record: PipelineRun, target: Deployed, console: Console, root: Path) -> None:
+    if str(result.phase) == "Succeeded":
+        mirror.snapshot(target.endpoint, target.places)
+        console.print(
+            f"  [bold]{record.run_id} succeeded[/] in {result.seconds:.0f} s; its results are in the snapshot"
+        )
+        return
+    failed = [step for step in result.steps if str(step.phase) in ("Failed", "Error", "Interrupted")]
+    for step in failed:
+        console.print(f"\n[red]{escape(step.template)}[/] {str(step.phase).lower()}: {escape(step.message)}")
+        console.print(escape(step.log_tail), soft_wrap=True)
+        if step.logs:
+            console.print(f"[dim]{escape(_shown(step.logs[-1], root))}[/]")
+    names = ", ".join(step.template for step in failed) or result.message
+    raise RunFailed(f"{record.run_id} {str(result.phase).lower()}: {names}")
+
+
+class StepProgress:
+    """A line when a step begins and one when it ends."""
+
+    def __init__(self, console: Console):
+        self._console = console
+
+    def __call__(self, event: Any) -> None:
+        if event.kind == "started":
+            attempt = f" (attempt {event.attempt + 1})" if event.attempt else ""
+            self._console.print(f"  [dim]▸ {escape(event.template)}{attempt}[/]")
+            return
+        sign = SIGNS.get(str(event.kind), "")
+        text = f"  {sign} {escape(event.template)}  [dim]{event.seconds:.1f} s[/]"
+        self._console.print(f"{text}  {escape(event.message)}" if event.message else text, soft_wrap=True)
+
+
+def _environment(target: Deployed) -> dict[str, str]:
+    """What steps get besides what the template declares: the way to the emulator, and nothing of the caller's."""
+    endpoint = target.endpoint
+    extra = {"METAFLOW_S3_ENDPOINT_URL": endpoint, "MLFLOW_S3_ENDPOINT_URL": endpoint}
+    return child_environment(target.places, endpoint=endpoint, region=str(target.contract["region"]), extra=extra)
+
+
+def _package(target: Deployed, name: str) -> str:
+    from pipelines.compile.compiled import read_compiled
+
+    return read_compiled(name, root=target.places.root).package.sha256
+
+
+def _typed(value: str) -> Any:
+    """Parameters travel as JSON; a number stays a number, everything else is text."""
+    try:
+        number = json.loads(value)
+    except ValueError:
+        return value
+    return number if isinstance(number, int | float | bool) else value
+
+
+def _shown(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root)
+
+
+def run_due(root: Path, env: str, console: Console) -> bool:
+    """Runs each deployed pipeline that has not yet succeeded with the code that is deployed now. Says whether any ran."""
+    ran = False
+    target = deployed(root, env)
+    for settings in target.environment.settings.values():
+        for pipeline in settings.pipelines:
+            last = latest(target.places, pipeline.name)
+            console.print()
+            if last and last.succeeded and last.package_sha256 == _package(target, pipeline.name):
+                console.print(
+                    f"{escape(pipeline.name)}: {escape(last.run_id)} succeeded with this code already; "
+                    f"`stackyard pipelines run {escape(pipeline.name)}` runs it again",
+                    soft_wrap=True,
+                )
+                continue
+            run_deployed(root, env, pipeline.name, {}, console)
+            ran = True
+    return ran
+
+
+def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console) -> None:
+    """Runs the flow itself, from the sources, on the environment's data: for development. No record, no deadline."""
+    target = deployed(root, env)
+    _require(root, name)
+    variables = _environment(target)
+    variables["STACKYARD_CONTRACT"] = json.dumps(dict(target.contract), sort_keys=True)
+    variables["METAFLOW_DEFAULT_DATASTORE"] = "local"
+    variables["METAFLOW_DEFAULT_METADATA"] = "local"
+    arguments = [part for key, value in parameters.items() for part in (f"--{key}", value)]
+    console.print(f"[bold]{escape(name)}[/]: the flow itself, from the sources")
+    with tempfile.TemporaryDirectory(prefix="stackyard-inline-") as scratch:
+        flow = root / "pipelines" / name / "flow.py"
+        command = [sys.executable, str(flow), "--no-pylint", "run", *arguments]
+        done = subprocess.run(command, cwd=scratch, env=variables, check=False)
+    if done.returncode:
+        raise RunFailed(f"{name} (inline) ended with status {done.returncode}")
+
+
+def print_pipelines(root: Path, env: str, console: Console) -> None:
+    """All pipelines: what they do, whether their compiled form is fresh, whether they are deployed here."""
+    from pipelines.compile.compiler import stale
+    from pipelines.declaration import declarations
+    from stackyard.local.kubernetes.store import Store
+
+    places = Places(root, env)
+    store = Store(places.kubernetes / "objects.json")
+    table = Table("pipeline", "schedule", "compiled", f"deployed to {env}", "what it does")
+    for name, declaration in declarations().items():
+        changed = stale(name, root=root)
+        there = store.get("argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE) is not None
+        table.add_row(
+            name,
+            declaration.schedule or "none",
+            "[green]fresh[/]" if not changed else "[yellow]stale[/]",
+            "yes" if there else "no",
+            declaration.description,
+        )
+    console.print(table)
+
+
+def compile_pipelines(root: Path, names: Sequence[str], console: Console) -> None:
+    """Compiles the named pipelines, or all; says what changed."""
+    from pipelines.compile.compiler import compile_pipeline, stale
+    from pipelines.declaration import declarations
+
+    for name in names or list(declarations()):
+        _require(root, name)
+        changed = stale(name, root=root)
+        compiled = compile_pipeline(name, root=root)
+        what = f"changed: {', '.join(changed)}" if changed else "unchanged"
+        console.print(f"{escape(name)}: {what}; code package {compiled.package.sha256[:12]}…", soft_wrap=True)
+    _prune(root / ".stackyard" / "packages", root)
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Keeps the code packages that the committed forms name; older ones stay in the buckets."""
+    from pipelines.compile.compiled import read_compiled
+    from pipelines.declaration import declarations
+
+    named = {read_compiled(name, root=root).package.sha256 for name in declarations()}
+    for package in folder.glob("*.tgz"):
+        if package.stem not in named:
+            package.unlink()
+
+
+def _require(root: Path, name: str) -> None:
+    from pipelines.declaration import declarations
+
+    if name not in declarations():
+        raise InvalidInput(_unknown(root, name))
+
+
+def _unknown(root: Path, name: str) -> str:
+    import difflib
+
+    from pipelines.declaration import declarations
+
+    known = list(declarations())
+    if name in known:
+        return f"pipeline {name!r} is not deployed here: name it under `pipelines` in the stack file, then `stackyard local up`"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"there is no pipeline {name!r}.{hint} Pipelines are: {', '.join(known)}"
