@@ -119,6 +119,7 @@ class TrainingFlow(FlowSpec):
     @step(end=True)
     def register(self) -> None:
         from pipelines.training.register import Lineage, register
+        from pipelines.training.summary import write_summary
 
         with told_plainly():
             contract = Contract.from_environment()
@@ -135,6 +136,16 @@ class TrainingFlow(FlowSpec):
                 tracking_uri=contract.tracking_uri,
                 bucket_uri=_artifacts_uri(contract),
                 now=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            training, evaluation = self.reports
+            write_summary(
+                storage.join(_artifacts_uri(contract), "models", DECLARATION.name, _run_id()),
+                data={"training": (self.training, training), "evaluation": (self.evaluation, evaluation)},
+                trained=self.trained,
+                evaluation=self.results,
+                comparison=self.comparison,
+                registration=self.registration,
+                lineage=lineage,
             )
         print(self.registration.reason)
 

@@ -133,11 +133,16 @@ def _finish(result: Any, record: PipelineRun, target: Deployed, console: Console
     failed = [step for step in result.steps if str(step.phase) in ("Failed", "Error", "Interrupted")]
     for step in failed:
         console.print(f"\n[red]{escape(step.template)}[/] {str(step.phase).lower()}: {escape(step.message)}")
-        console.print(escape(step.log_tail), soft_wrap=True)
+        console.print(escape(_readable(step.log_tail)), soft_wrap=True)
         if step.logs:
             console.print(f"[dim]{escape(_shown(step.logs[-1], root))}[/]")
     names = ", ".join(step.template for step in failed) or result.message
     raise RunFailed(f"{record.run_id} {str(result.phase).lower()}: {names}")
+
+
+def _readable(log: str) -> str:
+    """The last lines without the framework's own notes about where it puts them."""
+    return "\n".join(line for line in log.splitlines() if line.strip() and not line.startswith("[save_logs]"))
 
 
 class StepProgress:

@@ -62,7 +62,7 @@ class Progress:
         if event["op"] not in SIGNS or not event["custom"]:
             return
         sign, verb = SIGNS[event["op"]]
-        notes = [verb]
+        notes = ["left as it is (retained)" if event["retained"] and event["op"].startswith("delete") else verb]
         if event["diffs"]:
             notes.append(f"[dim]{escape(', '.join(event['diffs']))}[/]")
         if event["recorded"]:

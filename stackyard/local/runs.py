@@ -28,7 +28,7 @@ class StepRun:
     seconds: float
     """From the first attempt's start to the last one's end."""
     log: str = ""
-    """Log file of the last attempt, relative to the run's folder where it lies inside; empty without a process."""
+    """Log file of the last attempt, relative to the checkout; empty for a step without a process."""
 
 
 @dataclass(frozen=True, kw_only=True)

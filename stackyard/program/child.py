@@ -55,6 +55,7 @@ def step_event(step: Step) -> dict[str, Any]:
         "name": step.resource.name,
         "custom": step.resource.custom,
         "recorded": step.resource.recorded,
+        "retained": step.resource.retain_on_delete,
         "diffs": list(decision.diffs) if decision else [],
         "keys": list(decision.keys) if decision else [],
         "replacement_unknown": bool(decision and decision.replacement_unknown),

@@ -11,7 +11,7 @@ from stackyard.local import emulator
 from stackyard.local.places import Places
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ("stacks", "components", "pipelines", "policies", "stackyard")
+PROGRAM = ("stacks", "components", "pipelines", "policies", "requirements", "stackyard")
 
 
 @dataclass(frozen=True)

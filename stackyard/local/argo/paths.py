@@ -16,6 +16,7 @@ from typing import Any
 SHIM = Path(__file__).with_name("python_shim.py")
 SHIM_VARIABLE = "STACKYARD_MOUNTS"
 # Metaflow's own commands do not quote `$PWD`: a directory with other characters would break them.
+_WORD = re.compile(r"[\w.-]")
 _PLAIN = re.compile(r"[A-Za-z0-9/_.+@%-]+")
 
 
@@ -58,8 +59,9 @@ class PathMap:
 
     def _one(self, found: re.Match[str], text: str) -> str:
         rest = text[found.start() :]
-        if any(rest.startswith(str(path)) for path in self._machine_paths()):
-            return found[0]
+        for path in self._machine_paths():
+            if rest.startswith(str(path)) and not _WORD.match(rest, len(str(path))):
+                return found[0]
         return str(self.mounts[found[0]])
 
 

@@ -21,7 +21,7 @@ DUMMY_KEY = "stackyard-local"
 
 
 def require_loopback(endpoint: str) -> None:
-    """Raises UserError unless the endpoint is plain HTTP on this machine: the provider must never meet a real account."""
+    """Raises UserError unless the endpoint is plain HTTP on this machine: no real account must ever be met."""
     parts = urlsplit(endpoint)
     if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
         return

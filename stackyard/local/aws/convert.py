@@ -1,4 +1,4 @@
-"""Between Pulumi's properties and the API's members, both ways, guided by botocore's shapes and the SDK's output types."""
+"""Between Pulumi's properties and the API's members, guided by botocore's shapes and the SDK's output types."""
 
 import base64
 import datetime
@@ -230,7 +230,7 @@ def pairs(values: Mapping[str, Any], keys: tuple[str, str] = ("Key", "Value")) -
 # Outputs
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def output_types(type_: str) -> Mapping[str, Any]:
     """camelCase outputs of a resource class of the SDK with their Python types. `type_` is the token."""
     from pulumi._types import resource_types
@@ -241,7 +241,7 @@ def output_types(type_: str) -> Mapping[str, Any]:
 
 
 def coerce(expected: Any, value: Any) -> Any:
-    """A value as the SDK asserts it: attribute APIs answer with strings where it wants numbers, and with objects where it wants text."""
+    """A value as the SDK asserts it: attribute APIs answer with text where it wants numbers."""
     if value is None:
         return None
     if expected is str:

@@ -30,7 +30,7 @@ class ProviderError(UserError):
 
 
 def resource_label(urn: str) -> str:
-    """`data-key (aws:kms/key:Key in DataBucket)` for a URN; the component is named by its type, its name is not in a URN."""
+    """`data-key (aws:kms/key:Key in DataBucket)` for a URN, which holds the types of parents but not their names."""
     *parents, type_ = urn.split("::")[2].split("$")
     inside = f" in {parents[-1].rsplit(':', 1)[-1]}" if parents else ""
     return f"{urn_name(urn)} ({type_}{inside})"

@@ -11,7 +11,8 @@ from stackyard.program.values import Asset
 
 Scope = Mapping[str, Any]
 """Inputs and outputs of the resource by name, and: `id`, `r` (response of the create call), `d` (document read back),
-`old` (inputs before an update), `tags`, `removed` (tag keys), `account`, `region`, `h` (hash of the URN), `clusterEndpoint`, `clusterCa`."""
+`old` (inputs before an update), `tags`, `removed` (tag keys), `account`, `region`, `h` (hash of the URN),
+`clusterEndpoint`, `clusterCa`."""
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -23,7 +24,7 @@ class Pending(str):
     __slots__ = ()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _compiled(expression: str) -> Any:
     return jmespath.compile(expression)
 
@@ -33,7 +34,7 @@ def search(expression: str, scope: Scope) -> Any:
 
 
 def evaluate(value: Any, scope: Scope) -> Any:
-    """The value for this resource. Members that come out as nothing are left out, so optional ones cost no condition."""
+    """The value for this resource. Members that come out as nothing are left out: optional ones cost no condition."""
     match value:
         case str():
             return _evaluate_text(value, scope)

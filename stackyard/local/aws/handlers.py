@@ -1,4 +1,4 @@
-"""What a table row cannot say: calls that depend on the difference between two lists, and what must be listed before a deletion.
+"""What a table row cannot say: calls for the difference between two lists, and what must be listed before a deletion.
 
 Functions named in a row's `steps` are pure: (inputs before, inputs now) to API calls.
 """
@@ -65,7 +65,7 @@ def _routes(inputs: Inputs) -> dict[tuple[tuple[str, str], ...], dict[str, str]]
 
 
 def inline_rules(old: Inputs, new: Inputs) -> list[Op]:
-    """Calls for a security group's inline rules. The group owns its rules whole: AWS's default egress goes at create."""
+    """Calls for a security group's inline rules, which are all that it has: AWS's default egress goes at create."""
     if not old:
         default = {"egress": [ALL_TRAFFIC]}
         return _rule_changes("Ingress", {}, new) + _rule_changes("Egress", default, new)
@@ -160,7 +160,7 @@ def _refuse_unknown(name: str, entry: Inputs, known: Any) -> None:
 def emulated_bucket_policy(inputs: dict[str, Any]) -> dict[str, Any]:
     """The policy that the emulator may see: without Deny statements that have conditions other than StringEquals.
 
-    It ignores other conditions on such statements, so that «deny without TLS» would deny everything, the pipelines included.
+    It ignores other conditions on such statements: «deny without TLS» would deny everything, the pipelines included.
     """
     policy = inputs.get("policy")
     document = json.loads(policy) if isinstance(policy, str) else policy

@@ -1,7 +1,7 @@
 """API operations that the emulator lacks: validated against the model, then recorded instead of called.
 
-A frozen list, not a reaction to errors: a 500 can be a defect and a 404 a missing resource. A test calls each operation once and fails when
-the emulator has caught up.
+A frozen list, not a reaction to errors: a 500 can be a defect and a 404 a missing resource. A test calls each operation
+once and fails when the emulator has caught up.
 """
 
 OPERATIONS = frozenset(

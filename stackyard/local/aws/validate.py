@@ -1,6 +1,7 @@
 """Checks an API call against botocore's model before it is made: required members, types, ranges, enums and patterns.
 
-botocore itself checks neither enums nor patterns, though its models carry them. AWS's patterns are unanchored but mean the whole text.
+botocore itself checks neither enums nor patterns, though its models carry them. AWS's patterns are unanchored but mean
+the whole text.
 """
 
 import functools
@@ -15,7 +16,7 @@ from stackyard.local.aws.expressions import Pending
 from stackyard.local.aws.shapes import choices_of, entry_of, key_of, members_of, required_of, traits_of, value_of
 
 SHOWN_CHOICES = 12
-# Unicode classes that Python's re lacks; \w and \d are a little wider or narrower, which is good enough to catch typing errors.
+# Unicode classes that Python's re lacks; \w and \d differ from them in corners that typing errors do not reach.
 UNICODE_CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\d",
@@ -84,24 +85,24 @@ def _check_structure(shape: StructureShape, value: Any, path: str, problems: lis
 
 
 def _check_scalar(shape: Shape, value: Any, path: str, problems: list[tuple[str, str]]) -> None:
-    found = lambda v: "the value given" if traits_of(shape).get("sensitive") else shown(v)
+    said = "the value given" if traits_of(shape).get("sensitive") else shown(value)
     match shape.type_name:
         case "string" | "char" | "character":
             if not isinstance(value, str):
-                problems.append((path, f"must be text, not {found(value)}"))
+                problems.append((path, f"must be text, not {said}"))
             else:
-                _check_text(shape, value, path, problems, found(value))
+                _check_text(shape, value, path, problems, said)
         case "integer" | "long":
             if isinstance(value, bool) or not isinstance(value, int):
-                problems.append((path, f"must be a whole number, not {found(value)}"))
+                problems.append((path, f"must be a whole number, not {said}"))
             else:
                 _check_size(shape, value, path, problems, "")
         case "float" | "double":
             if isinstance(value, bool) or not isinstance(value, int | float):
-                problems.append((path, f"must be a number, not {found(value)}"))
+                problems.append((path, f"must be a number, not {said}"))
         case "boolean":
             if not isinstance(value, bool):
-                problems.append((path, f"must be true or false, not {found(value)}"))
+                problems.append((path, f"must be true or false, not {said}"))
         case _:
             pass
 
@@ -127,7 +128,7 @@ def _check_size(shape: Shape, size: int, path: str, problems: list[tuple[str, st
     problems.append((path, f"is {size} {unit}, must be {bounds}".replace(" ,", ",")))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def compiled(pattern: str) -> re.Pattern[str] | None:
     """AWS's pattern in Python's dialect, None where it uses what Python lacks."""
     for name, replacement in UNICODE_CLASSES.items():

@@ -61,7 +61,7 @@ class Cloud:
     def boto(self, service: str) -> Any:
         import boto3
 
-        return boto3.session.Session().client(
+        return boto3.Session().client(
             service,
             region_name=REGION,
             endpoint_url=self.url,
@@ -80,3 +80,7 @@ def policy(*statements: dict[str, Any]) -> str:
 
 TRUST = policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
 READ_ANYTHING = policy({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+
+
+def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
+    return {pair["Key"]: pair["Value"] for pair in listed}

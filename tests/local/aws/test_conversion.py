@@ -10,7 +10,8 @@ import pytest
 from stackyard.local.aws import convert, expressions, handlers, validate
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.expressions import Pending
-from stackyard.local.aws.rows import Op, Row, load
+from stackyard.local.aws.rows import Op, Row, attributes, load
+from stackyard.local.aws.shapes import input_of, members_of
 from tests.local.aws.support import policy
 
 CLIENTS = Clients("http://127.0.0.1:9")
@@ -53,7 +54,8 @@ def test_whole_floats_are_integers_and_others_are_refused():
 
 
 def test_attribute_maps_take_numbers_and_flags_as_text():
-    found = placed("sqs", "CreateQueue", {"delaySeconds": 5, "fifoQueue": True}, bag="Attributes").params
+    rename = attributes("Attributes", "delaySeconds", "fifoQueue")
+    found = placed("sqs", "CreateQueue", {"delaySeconds": 5, "fifoQueue": True}, rename=rename).params
     assert found == {"Attributes": {"DelaySeconds": "5", "FifoQueue": "true"}}
 
 
@@ -100,7 +102,7 @@ def test_expressions_leave_out_what_is_missing_and_keep_what_is_written():
 
 def test_what_only_a_call_will_tell_is_not_validated():
     pending = expressions.evaluate("arn-{id}", {"id": Pending("pending")})
-    shape = CLIENTS.operation("eks", "DescribeCluster").input_shape
+    shape = input_of(CLIENTS.operation("eks", "DescribeCluster"))
     assert isinstance(pending, Pending)
     assert validate.check(shape, {"name": Pending("not a name!")}, {}) == []
     assert validate.check(shape, {"name": 1}, {}), "what is known is"
@@ -130,7 +132,7 @@ def _patterns(row: Row) -> set[str]:
             visit(inner)
 
     for op in (row.create, *row.then, *row.mod):
-        visit(CLIENTS.operation(row.service, op.name).input_shape)
+        visit(input_of(CLIENTS.operation(row.service, op.name)))
     return found
 
 
@@ -145,8 +147,9 @@ def test_every_operation_and_member_that_the_table_names_exists():
             *(op for op in tagging if op),
             *((row.read,) if row.read else ()),
         ):
-            shape = CLIENTS.operation(row.service, op.name).input_shape
-            assert set(op.params) <= set(shape.members), f"{type_}: {op.name}"
+            shape = input_of(CLIENTS.operation(row.service, op.name))
+            assert shape is not None
+            assert set(op.params) <= set(members_of(shape)), f"{type_}: {op.name}"
 
 
 def test_every_row_is_for_a_type_of_the_sdk_and_its_outputs_exist():

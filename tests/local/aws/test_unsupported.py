@@ -1,4 +1,4 @@
-"""The frozen list of what the emulator lacks is right today; a newer emulator that has caught up makes these tests fail."""
+"""The frozen list of what the emulator lacks is right; a newer emulator that has caught up makes these tests fail."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from botocore.parsers import ResponseParserError
 
 from stackyard.local.aws import unsupported
 from stackyard.local.aws.clients import Clients
+from stackyard.local.aws.shapes import entry_of, input_of, members_of, required_of
 from tests.local.aws.support import REGION, Cloud
 
 pytestmark = pytest.mark.local
@@ -22,9 +23,9 @@ def example(shape: Any) -> Any:
     """A value that the model accepts, just large enough."""
     match shape:
         case StructureShape():
-            return {name: example(shape.members[name]) for name in shape.required_members}
+            return {name: example(members_of(shape)[name]) for name in required_of(shape)}
         case ListShape():
-            return [example(shape.member)]
+            return [example(entry_of(shape))]
         case MapShape():
             return {}
         case _ if getattr(shape, "enum", None):
@@ -41,7 +42,7 @@ def example(shape: Any) -> Any:
 def test_the_emulator_still_lacks_the_operation(endpoint: str, name: str):
     service, operation = name.split(":")
     clients = Clients(endpoint)
-    shape = clients.operation(service, operation).input_shape
+    shape = input_of(clients.operation(service, operation))
     with pytest.raises((ClientError, ResponseParserError)) as caught:
         getattr(clients.client(service, REGION), xform_name(operation))(**example(shape))
     if isinstance(caught.value, ClientError):

@@ -2,14 +2,12 @@
 
 import concurrent.futures
 import json
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from stackyard.local.aws import ProviderError
-from stackyard.program.values import Asset
-from tests.local.aws.support import READ_ANYTHING, TRUST, Cloud, Made, policy, urn_of
+from tests.local.aws.support import READ_ANYTHING, TRUST, Cloud, Made, policy, tags_of, urn_of
 
 pytestmark = pytest.mark.local
 
@@ -25,10 +23,6 @@ ROLE, KEY, LOG_GROUP = "aws:iam/role:Role", "aws:kms/key:Key", "aws:cloudwatch/l
 @pytest.fixture(scope="module")
 def vpc(cloud: Cloud) -> Made:
     return cloud.make(VPC, "values", cidrBlock="10.50.0.0/16", enableDnsHostnames=True, tags={"team": "ml"})
-
-
-def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
-    return {pair["Key"]: pair["Value"] for pair in listed}
 
 
 def test_a_vpc_has_its_attributes_tags_and_what_aws_makes_with_it(cloud: Cloud, vpc: Made):
@@ -55,7 +49,7 @@ def test_removed_tags_are_untagged_and_changed_ones_changed(cloud: Cloud):
     bucket = cloud.change(bucket, tags={"b": "2"})
     assert tags_of(cloud.boto("s3").get_bucket_tagging(Bucket=bucket.id)["TagSet"]) == {"b": "2"}
     cloud.change(bucket, tags=None)
-    with pytest.raises(ClientError, match="NoSuchTagSet|TagSet"):
+    with pytest.raises(ClientError, match="TagSet"):
         cloud.boto("s3").get_bucket_tagging(Bucket=bucket.id)
 
 
@@ -175,141 +169,6 @@ def test_a_key_rotates_carries_its_policy_and_is_scheduled_for_deletion(cloud: C
     found = kms.describe_key(KeyId=key.id)["KeyMetadata"]
     assert found["KeyState"] == "PendingDeletion"
     assert cloud.read(key) is None
-
-
-@pytest.fixture
-def bucket(cloud: Cloud, request: pytest.FixtureRequest) -> Made:
-    # One bucket a test, since their parts differ.
-    name = "values-" + request.node.name.removeprefix("test_").replace("_", "-")[:50].rstrip("-")
-    return cloud.make(BUCKET, name, bucket=name)
-
-
-def test_a_bucket_is_in_the_stacks_region(cloud: Cloud, bucket: Made):
-    assert cloud.boto("s3").get_bucket_location(Bucket=bucket.id)["LocationConstraint"] == "eu-central-1"
-    assert bucket.outputs["bucketRegionalDomainName"] == f"{bucket.id}.s3.eu-central-1.amazonaws.com"
-
-
-def test_a_buckets_parts_say_what_was_asked_for(cloud: Cloud, bucket: Made):
-    def part(noun: str, **inputs: Any) -> None:
-        lower = noun[0].lower() + noun[1:]
-        cloud.make(f"aws:s3/{lower}:{noun}", bucket.id, bucket=bucket.id, **inputs)
-
-    part("BucketVersioning", versioningConfiguration={"status": "Enabled"})
-    part(
-        "BucketPublicAccessBlock",
-        blockPublicAcls=True,
-        blockPublicPolicy=True,
-        ignorePublicAcls=True,
-        restrictPublicBuckets=True,
-    )
-    default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "arn:aws:kms:eu-central-1:123456789012:key/k"}
-    part(
-        "BucketServerSideEncryptionConfiguration",
-        rules=[{"applyServerSideEncryptionByDefault": default, "bucketKeyEnabled": True}],
-    )
-    rule = {
-        "id": "tidy",
-        "status": "Enabled",
-        "filter": {"and": {"prefix": "raw/", "tags": {"keep": "no"}}},
-        "expiration": {"days": 90},
-        "noncurrentVersionExpiration": {"noncurrentDays": 30},
-        "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
-    }
-    part("BucketLifecycleConfiguration", rules=[rule])
-
-    s3 = cloud.boto("s3")
-    assert s3.get_bucket_versioning(Bucket=bucket.id)["Status"] == "Enabled"
-    assert set(s3.get_public_access_block(Bucket=bucket.id)["PublicAccessBlockConfiguration"].values()) == {True}
-    (found,) = s3.get_bucket_encryption(Bucket=bucket.id)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert found["BucketKeyEnabled"] is True
-    assert found["ApplyServerSideEncryptionByDefault"] == {
-        "SSEAlgorithm": "aws:kms",
-        "KMSMasterKeyID": default["kmsMasterKeyId"],
-    }
-    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket.id)["Rules"]
-    assert (kept["ID"], kept["Expiration"]["Days"]) == ("tidy", 90)
-    assert kept["Filter"] == {"And": {"Prefix": "raw/", "Tags": [{"Key": "keep", "Value": "no"}]}}
-    assert kept["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
-    assert kept["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
-
-
-def test_a_tls_only_policy_does_not_lock_the_pipelines_out(cloud: Cloud, bucket: Made):
-    denial = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket.id}", f"arn:aws:s3:::{bucket.id}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    made = cloud.make("aws:s3/bucketPolicy:BucketPolicy", bucket.id, bucket=bucket.id, policy=policy(denial))
-    assert json.loads(made.outputs["policy"])["Statement"] == [denial], (
-        "the program and its reviews see the whole policy"
-    )
-    s3 = cloud.boto("s3")
-    s3.put_object(Bucket=bucket.id, Key="k", Body=b"v")
-    assert s3.get_object(Bucket=bucket.id, Key="k")["Body"].read() == b"v"
-    assert cloud.read(made) == made.outputs
-
-
-def test_deleting_a_buckets_logging_switches_it_off(cloud: Cloud, bucket: Made):
-    target = cloud.make(BUCKET, "log-target", bucket="values-log-target")
-    allow = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::values-log-target/*"}  # fmt: skip
-    cloud.make("aws:s3/bucketPolicy:BucketPolicy", "log-target", bucket=target.id, policy=policy(allow))
-    logging = cloud.make(
-        "aws:s3/bucketLogging:BucketLogging", bucket.id, bucket=bucket.id, targetBucket=target.id, targetPrefix="a/"
-    )
-    s3 = cloud.boto("s3")
-    assert s3.get_bucket_logging(Bucket=bucket.id)["LoggingEnabled"]["TargetPrefix"] == "a/"
-    cloud.remove(logging)
-    assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket.id)
-
-
-def test_a_bucket_with_objects_is_only_emptied_by_force_destroy(cloud: Cloud, bucket: Made):
-    cloud.make(
-        "aws:s3/bucketVersioning:BucketVersioning",
-        bucket.id,
-        bucket=bucket.id,
-        versioningConfiguration={"status": "Enabled"},
-    )
-    s3 = cloud.boto("s3")
-    for body in (b"one", b"two"):
-        s3.put_object(Bucket=bucket.id, Key="k", Body=body)
-    s3.delete_object(Bucket=bucket.id, Key="k")
-    with pytest.raises(ProviderError, match=r"DeleteBucket \(s3, .*BucketNotEmpty"):
-        cloud.remove(bucket)
-    cloud.remove(cloud.change(bucket, forceDestroy=True))
-    assert cloud.read(bucket) is None
-
-
-@pytest.mark.parametrize("source", ["content", "base64", "text asset", "file asset"])
-def test_an_objects_body_is_its_content_and_goes_with_all_versions(cloud: Cloud, tmp_path: Any, source: str):
-    file = tmp_path / "package.tgz"
-    file.write_bytes(b"body")
-    given: dict[str, Any] = {
-        "content": {"content": "body"},
-        "base64": {"contentBase64": "Ym9keQ=="},
-        "text asset": {"source": Asset(hash="h", text="body")},
-        "file asset": {"source": Asset(hash="h", path=str(file))},
-    }[source]
-    name = f"values-object-{source.replace(' ', '-')}"
-    bucket = cloud.make(BUCKET, name, bucket=name)
-    cloud.make(
-        "aws:s3/bucketVersioning:BucketVersioning", name, bucket=name, versioningConfiguration={"status": "Enabled"}
-    )
-    made = cloud.make(
-        OBJECT, name, bucket=name, key="code/p.tgz", contentType="application/gzip", tags={"team": "ml"}, **given
-    )
-    s3 = cloud.boto("s3")
-    found = s3.get_object(Bucket=name, Key="code/p.tgz")
-    assert (found["Body"].read(), found["ContentType"]) == (b"body", "application/gzip")
-    assert tags_of(s3.get_object_tagging(Bucket=name, Key="code/p.tgz")["TagSet"]) == {"team": "ml"}
-    cloud.remove(made)
-    cloud.remove(bucket)
-
-
-def test_a_file_that_is_not_there_is_named(cloud: Cloud, bucket: Made):
-    with pytest.raises(ProviderError, match=r"the file missing\.tgz that an object is uploaded from does not exist"):
-        cloud.make(OBJECT, bucket.id, bucket=bucket.id, key="k", source=Asset(hash="h", path="/nowhere/missing.tgz"))
 
 
 def test_roles_policies_and_profiles_are_connected(cloud: Cloud):

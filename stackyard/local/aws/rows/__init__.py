@@ -17,6 +17,8 @@ class Op:
     """Setters: run at create if one of these inputs is set, on update if one changed. `*` is any input."""
     when: str = ""
     """JMESPath condition; the call is left out when it is falsy."""
+    resets: bool = False
+    """The call replaces all of `on`: inputs that were taken back go by leaving them out."""
     id: str = ""
     """JMESPath in the response: the call gives the resource a new id."""
 

@@ -66,7 +66,9 @@ CLUSTER = Row(
     create=Op(
         name="CreateCluster",
         params={
-            "logging": "=enabledClusterLogTypes && {clusterLogging: [{types: enabledClusterLogTypes, enabled: `true`}]}",
+            "logging": {
+                "clusterLogging": "=enabledClusterLogTypes && [{types: enabledClusterLogTypes, enabled: `true`}]",
+            },
         },
     ),
     id="=r.cluster.name",
@@ -99,12 +101,13 @@ CLUSTER = Row(
     own=("defaultAddonsToRemoves", "forceUpdateVersion"),
     steps=handlers.cluster_logging,
     steps_on=("enabledClusterLogTypes",),
-    # The emulator invents the endpoint, the certificate and the creation's platform version, and drops the cluster's security group.
+    # The emulator invents the endpoint and the certificate, and has no cluster security group.
     out={
         "endpoint": "=clusterEndpoint || d.endpoint",
         "certificateAuthority": "={data: clusterCa || d.certificateAuthority.data}",
         "identities": "=d.identity.oidc.issuer && [{oidcs: [{issuer: d.identity.oidc.issuer}]}]",
-        "vpcConfig": "=merge(vpcConfig, {clusterSecurityGroupId: d.resourcesVpcConfig.clusterSecurityGroupId || join('', ['sg-', h])}, "
+        "vpcConfig": "=merge(vpcConfig, "
+        "{clusterSecurityGroupId: d.resourcesVpcConfig.clusterSecurityGroupId || join('', ['sg-', h])}, "
         "d.resourcesVpcConfig.vpcId && {vpcId: d.resourcesVpcConfig.vpcId} || `{}`)",
     },
     keep=("endpoint", "clusterId"),
@@ -252,7 +255,9 @@ NODE_GROUP = Row(
     steps_on=("labels", "taints", "scalingConfig", "updateConfig", "nodeRepairConfig"),
     out={
         "arn": "=d.nodegroupArn",
-        "resources": "=d.resources.autoScalingGroups && [{autoscalingGroups: d.resources.autoScalingGroups[].{name: name}}]",
+        "resources": (
+            "=d.resources.autoScalingGroups && [{autoscalingGroups: d.resources.autoScalingGroups[].{name: name}}]"
+        ),
     },
     # The emulator says 1.19 whatever was asked for.
     keep=("version", "releaseVersion"),

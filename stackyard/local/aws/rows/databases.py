@@ -2,6 +2,12 @@
 
 from stackyard.local.aws.rows import Op, Read, Row
 
+_SUBNET_GROUP_CHANGE = {
+    "DBSubnetGroupName": "=id",
+    "DBSubnetGroupDescription": "=description || 'Managed by Pulumi'",
+    "SubnetIds": "=subnetIds",
+}
+
 SUBNET_GROUP = Row(
     service="rds",
     create=Op(name="CreateDBSubnetGroup", params={"DBSubnetGroupDescription": "=description || 'Managed by Pulumi'"}),
@@ -9,13 +15,11 @@ SUBNET_GROUP = Row(
     read=Read(name="DescribeDBSubnetGroups", params={"DBSubnetGroupName": "=id"}, path="DBSubnetGroups[0]"),
     delete=(Op(name="DeleteDBSubnetGroup", params={"DBSubnetGroupName": "=id"}),),
     mod=(
+        Op(name="ModifyDBSubnetGroup", params=_SUBNET_GROUP_CHANGE, on=("subnetIds", "description")),
+        # The emulator drops a group when it changes it.
         Op(
-            name="ModifyDBSubnetGroup",
-            params={
-                "DBSubnetGroupName": "=id",
-                "DBSubnetGroupDescription": "=description || 'Managed by Pulumi'",
-                "SubnetIds": "=subnetIds",
-            },
+            name="CreateDBSubnetGroup",
+            params={**_SUBNET_GROUP_CHANGE, "Tags": "=tags"},
             on=("subnetIds", "description"),
         ),
     ),
@@ -110,8 +114,8 @@ INSTANCE = Row(
         "resourceId": "=d.DbiResourceId",
         "status": "=d.DBInstanceStatus",
         "masterUserSecrets": (
-            "=d.MasterUserSecret && [{secretArn: d.MasterUserSecret.SecretArn, secretStatus: d.MasterUserSecret.SecretStatus, "
-            "kmsKeyId: d.MasterUserSecret.KmsKeyId}]"
+            "=d.MasterUserSecret && [{secretArn: d.MasterUserSecret.SecretArn, "
+            "secretStatus: d.MasterUserSecret.SecretStatus, kmsKeyId: d.MasterUserSecret.KmsKeyId}]"
         ),
         "engineVersionActual": "=d.EngineVersion",
     },

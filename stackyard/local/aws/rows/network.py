@@ -33,7 +33,9 @@ def _rule(direction: str) -> Row:
         "IpRanges": "=cidrIpv4 && [{CidrIp: cidrIpv4, Description: description}]",
         "Ipv6Ranges": "=cidrIpv6 && [{CidrIpv6: cidrIpv6, Description: description}]",
         "PrefixListIds": "=prefixListId && [{PrefixListId: prefixListId, Description: description}]",
-        "UserIdGroupPairs": "=referencedSecurityGroupId && [{GroupId: referencedSecurityGroupId, Description: description}]",
+        "UserIdGroupPairs": (
+            "=referencedSecurityGroupId && [{GroupId: referencedSecurityGroupId, Description: description}]"
+        ),
     }
     rule = {
         "IpProtocol": "=ipProtocol",
@@ -226,7 +228,8 @@ ROUTE_TABLE = Row(
 
 _DESTINATION = (
     "RouteTables[0].Routes[?DestinationCidrBlock == '{destinationCidrBlock}' || "
-    "DestinationIpv6CidrBlock == '{destinationIpv6CidrBlock}' || DestinationPrefixListId == '{destinationPrefixListId}'] | [0]"
+    "DestinationIpv6CidrBlock == '{destinationIpv6CidrBlock}' || "
+    "DestinationPrefixListId == '{destinationPrefixListId}'] | [0]"
 )
 _ROUTE_KEY = {
     "RouteTableId": "=routeTableId",
@@ -247,6 +250,7 @@ ROUTE = Row(
             name="ReplaceRoute",
             params=_ROUTE_KEY,
             on=tuple(sorted(handlers.ROUTE_TARGETS)),
+            resets=True,
         ),
     ),
     rename=_ROUTE_RENAME,
@@ -329,7 +333,7 @@ VPC_ENDPOINT = Row(
     ),
     delete=(
         Op(name="DeleteVpcEndpoints", params={"VpcEndpointIds": ["=id"]}),
-        # A route table that a change added has no route in the emulator, which then fails to delete the endpoint: again without tables.
+        # A route table that a change added has no route in the emulator, whose deletion then fails: again without it.
         Op(
             name="ModifyVpcEndpoint",
             params={"VpcEndpointId": "=id", "RemoveRouteTableIds": "=routeTableIds"},
@@ -363,7 +367,9 @@ FLOW_LOG = Row(
         name="CreateFlowLogs",
         params={
             "ResourceIds": ["=vpcId || subnetId || eniId || transitGatewayId"],
-            "ResourceType": "=vpcId && 'VPC' || subnetId && 'Subnet' || eniId && 'NetworkInterface' || 'TransitGateway'",
+            "ResourceType": (
+                "=vpcId && 'VPC' || subnetId && 'Subnet' || eniId && 'NetworkInterface' || 'TransitGateway'"
+            ),
         },
     ),
     id="=r.FlowLogIds[0]",

@@ -90,7 +90,7 @@ LOGGING = _part(
     "Logging",
     "LoggingEnabled",
     under="BucketLoggingStatus.LoggingEnabled",
-    # There is no delete call; an empty status switches logging off, without which the target bucket fills up again at destroy.
+    # There is no delete call. An empty status switches logging off, else the target fills up again during destroy.
     delete=Op(name="PutBucketLogging", params={"Bucket": "=id", "BucketLoggingStatus": {}}),
 )
 

@@ -1,0 +1,130 @@
+"""What a step's processes see of this machine, and that none outlives its container."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from stackyard.local.argo.results import Phase
+from tests.local.argo.support import container, dag, output, phases, task, workflow
+
+
+def test_the_deadline_ends_the_whole_process_group(start, tmp_path):
+    mark = tmp_path / "mark"
+    command = f"(sleep 1.6; touch {mark}) & sleep 30"
+    started = time.monotonic()
+    result = start(workflow(container(command, activeDeadlineSeconds=1)), kept=[tmp_path])
+    assert result.seconds < 1.6
+    assert result.phase is Phase.FAILED
+    assert "longer than the specified deadline" in result.steps[0].message
+    time.sleep(max(0, started + 2 - time.monotonic()))
+    assert not mark.exists(), "a child outlived its container"
+
+
+def test_children_that_a_command_leaves_end_with_it(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("stackyard.local.argo.container.DRAIN_SECONDS", 0.2)
+    mark = tmp_path / "mark"
+    assert start(workflow(container(f"(sleep 0.8; touch {mark}) & true")), kept=[tmp_path]).succeeded
+    time.sleep(0.8)
+    assert not mark.exists()
+
+
+def test_each_step_has_a_tmp_and_volumes_of_its_own(start):
+    command = "echo mine > /tmp/file; echo $TMPDIR; cat /data/file; echo kept > /data/file; pwd; ls -A"
+    volumes = {"volumes": [{"name": "data", "emptyDir": {}}], "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    templates = container(command, "step", **volumes), dag(task("a", "step"), task("b", "step", "a"))
+    assert start(workflow(*templates)).succeeded
+    for name in "ab":
+        assert "No such file" in start.log(name), "the other step's file is not seen"
+    assert start.log("a").splitlines()[0] != start.log("b").splitlines()[0]
+    assert not os.path.exists("/data")
+
+
+def test_python_finds_its_mounts_at_the_paths_that_its_code_spells_out(start):
+    code = (
+        "import os, pathlib\n"
+        "os.makedirs('/mnt/out/deep', exist_ok=True)\n"
+        "open('/mnt/out/deep/value', 'w').write('written')\n"
+        "pathlib.Path('/mnt/out/more').write_text('more')\n"
+        "os.replace('/mnt/out/more', '/mnt/out/moved')\n"
+        "print(sorted(os.listdir('/mnt/out')), os.path.exists('/mnt/out/more'))\n"
+    )
+    volumes = {"volumes": [{"name": "o", "emptyDir": {}}], "volumeMounts": [{"name": "o", "mountPath": "/mnt/out"}]}
+    template = container("true", **volumes, outputs=output(path="/mnt/out/deep/value"))
+    # Not in the command's text, where the paths would be translated already.
+    template["container"] |= {"command": ["python", "-c", "import os; exec(os.environ['CODE'])"]}
+    result = start(workflow(template), environment={"PATH": os.defpath, "CODE": code})
+    assert result.steps[0].outputs == {"value": "written"}, start.log("main")
+    assert start.log("main") == "['deep', 'moved'] False\n"
+
+
+def test_python_is_the_projects_own(start):
+    start(workflow(container("python -c 'import sys; print(sys.prefix)'")))
+    assert start.log("main").strip() == sys.prefix
+
+
+def test_a_step_sees_only_what_it_is_given(start, monkeypatch):
+    monkeypatch.setenv("PLANTED", "secret")
+    start(workflow(container("env -0", env=[{"name": "OWN", "value": "x"}])), environment={"GIVEN": "y"})
+    names = {entry.partition("=")[0] for entry in start.log("main").split("\0") if entry}
+    expected = {"OWN", "GIVEN", "PATH", "PYTHONPATH", "TMPDIR", "PWD", "STACKYARD_MOUNTS"}
+    assert names - {"SHLVL", "_"} == expected
+
+
+def test_the_machines_credentials_win_over_a_templates(start):
+    env = [{"name": "AWS_ACCESS_KEY_ID", "value": "real"}, {"name": "HOME", "value": "/tmp/home"}]
+    command = "echo $AWS_ACCESS_KEY_ID; echo $HOME"
+    start(workflow(container(command, env=env)), environment={"AWS_ACCESS_KEY_ID": "dummy", "HOME": "/elsewhere"})
+    key, home = start.log("main").split()
+    assert key == "dummy"
+    assert home.endswith("/tmp/home")
+    assert home != "/tmp/home", "translated"
+
+
+def test_pods_know_their_fields(start):
+    fields = ("metadata.name", "metadata.namespace", "spec.serviceAccountName", "status.hostIP")
+    env = [{"name": f"F{i}", "valueFrom": {"fieldRef": {"fieldPath": f}}} for i, f in enumerate(fields)]
+    start(workflow(container("echo $F0 $F1 $F2 $F3", env=env, serviceAccountName="training")))
+    name, *rest = start.log("main").split()
+    assert name.startswith("training-abcde-main-")
+    assert rest == ["pipelines", "training", "127.0.0.1"]
+
+
+def test_kubernetes_own_variables_are_expanded_and_the_shells_left_alone(start):
+    env = [{"name": "A", "value": "one"}, {"name": "B", "value": "$(A) two"}]
+    start(workflow(container("echo '$(B)' $(echo three) '$$(A)'", env=env)))
+    assert start.log("main") == "one two three $(A)\n"
+
+
+def test_a_folder_with_blanks_does_no_harm(start, tmp_path):
+    result = start(workflow(container("mkdir -p $PWD/x && echo a > /tmp/f && cat /tmp/f")), workdir=tmp_path / "a b")
+    assert result.succeeded, start.log("main")
+
+
+def test_directories_of_steps_that_succeeded_are_removed_and_of_failed_ones_kept(start, tmp_path):
+    templates = container("touch x", "good"), container("touch y; exit 1", "bad")
+    start(workflow(*templates, dag(task("a", "good"), task("b", "bad", "a"))))
+    assert not (tmp_path / "work" / "a" / "0").exists()
+    assert (tmp_path / "work" / "b" / "0" / "work" / "y").exists()
+
+
+def test_an_interrupt_ends_the_processes_and_the_result_says_so(start):
+    threading.Timer(0.8, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    templates = container("sleep 31.7", "slow"), dag(task("a", "slow"), task("b", "slow", "a"))
+    result = start(workflow(*templates))
+    assert time.monotonic() - started < 5
+    assert result.phase is Phase.INTERRUPTED
+    assert phases(result) == {"a": "Interrupted", "b": "Omitted"}
+    assert not subprocess.run(["pgrep", "-f", "sleep 31.7"], capture_output=True).stdout
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler is given back"
+
+
+def test_a_process_that_ignores_sigterm_is_killed(start, monkeypatch):
+    monkeypatch.setattr("stackyard.local.argo.container.STOP_GRACE_SECONDS", 0.3)
+    started = time.monotonic()
+    result = start(workflow(container("trap '' TERM; while true; do sleep 0.1; done", activeDeadlineSeconds=1)))
+    assert time.monotonic() - started < 5
+    assert result.phase is Phase.FAILED

