@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from stackyard.local.registered_models import CalibrationBin
 
@@ -20,11 +20,11 @@ def calibration_chart(bins: Sequence[CalibrationBin], *, identity: str = "calibr
     """
     if not bins:
         raise ValueError("a calibration chart needs at least one bin")
-    limit = _axis_limit(max(max(part.predicted, part.observed) for part in bins))
+    steps, limit = _axis(max(max(part.predicted, part.observed) for part in bins))
     points = [(_x(part.predicted, limit), _y(part.observed, limit)) for part in bins]
     body = Markup("\n").join(
         [
-            *_axes(limit),
+            *_axes(steps, limit),
             _line("ideal", (_x(0, limit), _y(0, limit)), (_x(limit, limit), _y(limit, limit))),
             Markup('<polyline class="line" points="{}"/>').format(" ".join(f"{x:.1f},{y:.1f}" for x, y in points)),
             *(_point(part, x, y) for part, (x, y) in zip(bins, points, strict=True)),
@@ -55,7 +55,7 @@ def calibration_sentence(bins: Sequence[CalibrationBin]) -> str:
 
 
 def bar(share: float, *, kind: str = "") -> Markup:
-    """A horizontal bar for a table's cell; `share` of the full width, cut off at 0 and 1. The number stands beside it."""
+    """A horizontal bar for a table's cell: `share` of the full width, cut off at 0 and 1. A number stands beside it."""
     width = BAR_WIDTH * min(max(share, 0.0), 1.0)
     return Markup(
         '<svg class="bar {}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
@@ -63,9 +63,11 @@ def bar(share: float, *, kind: str = "") -> Markup:
     ).format(kind, f"{width:.1f}")
 
 
-def _axis_limit(largest: float) -> float:
-    """End of both axes: the next tenth, 1 at most."""
-    return min(max(math.ceil(round(largest * 10, 6)) / 10, 0.1), 1.0)
+def _axis(largest: float) -> tuple[int, float]:
+    """Number of steps and end of both axes: tenths, from 0.6 on fifths."""
+    step = 0.1 if largest <= 0.6 else 0.2
+    steps = max(math.ceil(round(largest / step, 6)), 1)
+    return steps, round(steps * step, 1)
 
 
 def _x(value: float, limit: float) -> float:
@@ -76,8 +78,7 @@ def _y(value: float, limit: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / limit
 
 
-def _axes(limit: float) -> list[Markup]:
-    steps = 5 if limit > 0.5 else max(round(limit * 10), 1)
+def _axes(steps: int, limit: float) -> list[Markup]:
     parts: list[Markup] = []
     for step in range(steps + 1):
         value = limit * step / steps
@@ -105,7 +106,7 @@ def _line(kind: str, start: tuple[float, float], end: tuple[float, float]) -> Ma
 
 
 def _text(text: str, x: float, y: float, anchor: str) -> Markup:
-    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(f"{x:.1f}", f"{y:.1f}", anchor, escape(text))
+    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(f"{x:.1f}", f"{y:.1f}", anchor, text)
 
 
 def _point(part: CalibrationBin, x: float, y: float) -> Markup:

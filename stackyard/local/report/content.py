@@ -136,7 +136,7 @@ def _stack(name: str, deployment: Deployment, places: Places) -> Stack:
 
 
 def components_of(deployment: Deployment) -> tuple[Component, ...]:
-    """The stack's components in alphabetical order, each with all resources below it; what has no component comes last."""
+    """The stack's components by class and name, each with all resources below it; what has no component comes last."""
     by_urn = deployment.by_urn()
     owned: dict[tuple[str, str], list[Resource]] = {}
     for resource in deployment:
@@ -180,7 +180,5 @@ def _buckets(
 ) -> tuple[BucketFacts, ...]:
     from stackyard.local.safety import client
 
-    s3: Any = (
-        None if server is None else client("s3", endpoint=server.endpoint, region=environment.region)
-    )
+    s3: Any = None if server is None else client("s3", endpoint=server.endpoint, region=environment.region)
     return tuple(facts for found in deployments.values() for facts in buckets_of(found, s3))

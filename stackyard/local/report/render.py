@@ -39,7 +39,7 @@ METRICS = (
 
 
 def write_report(root: Path, env: str) -> Path:
-    """Writes the report of an environment and returns its path, `.stackyard/<env>/report.html`. Changes nothing else."""
+    """Writes the report of an environment and returns its path, `.stackyard/<env>/report.html`."""
     content = collect(root, env)
     path = Places(root, env).report
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def render(content: ReportContent) -> str:
         content=content,
         registry=registry,
         run=content.run,
-        style=files(__package__).joinpath(STYLE).read_text(encoding="utf-8"),
+        style=files("stackyard.local.report").joinpath(STYLE).read_text(encoding="utf-8"),
         headline=headline(content),
         metrics=metric_rows(registry),
         latest_decision=latest_decision(content),
@@ -73,7 +73,9 @@ def headline(content: ReportContent) -> str:
     if registry.champion is not None:
         return f"{registry.model_name} version {registry.champion.version} is the champion."
     if registry.versions:
-        return f"{registry.model_name} has {_plural(len(registry.versions), 'version')}, and none of them is the champion."
+        return (
+            f"{registry.model_name} has {_plural(len(registry.versions), 'version')}, and none of them is the champion."
+        )
     if run is not None and not run.succeeded:
         return f"No model yet: the last run of {run.pipeline} ended as {run.status}."
     return "No model is registered yet."
@@ -172,10 +174,12 @@ def lineage_rows(version: ModelVersion) -> list[tuple[str, str]]:
         ("parameters", "Parameters"),
         ("model_sha256", "Model file (sha256)"),
     )
-    known = [(label, version.lineage[name]) for name, label in order if name in version.lineage]
+    told = {"training_months": version.trained_on, "evaluation_months": version.evaluated_on}
+    told["parameters"] = _pairs(version.lineage.get("parameters", ""))
+    values = {**version.lineage, **told}
     named = {name for name, _ in order}
+    rows = [(label, values[name]) for name, label in order if name in version.lineage]
     rest = [(name.replace("_", " "), value) for name, value in version.lineage.items() if name not in named]
-    rows = [(label, _pairs(value) if label == "Parameters" else value.replace("..", " to ")) for label, value in known]
     return [*rows, *rest, ("MLflow run", version.mlflow_run_id), ("MLflow model", version.source)]
 
 

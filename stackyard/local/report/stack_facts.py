@@ -126,9 +126,7 @@ def security_facts(resources: Sequence[Resource]) -> tuple[Fact, ...]:
         _counted(resources, "Registries that scan on push", "aws:ecr/repository:Repository", _scanned),
         _counted(resources, "Log groups encrypted with an own key", "aws:cloudwatch/logGroup:LogGroup", _own_key),
         _counted(resources, "Subnets that give no public address", "aws:ec2/subnet:Subnet", _private_addresses),
-        _counted(
-            resources, "VPCs with flow logs", "aws:ec2/flowLog:FlowLog", lambda _: True, of="aws:ec2/vpc:Vpc"
-        ),
+        _counted(resources, "VPCs with flow logs", "aws:ec2/flowLog:FlowLog", lambda _: True, of="aws:ec2/vpc:Vpc"),
         _counted(
             resources,
             "Default security groups without rules",

@@ -152,12 +152,15 @@ def test_an_objects_body_is_its_content_and_goes_with_all_versions(cloud: Cloud,
 def test_an_object_can_be_changed_and_deleted_when_its_old_file_is_gone(cloud: Cloud, tmp_path: Any, bucket: Made):
     file = tmp_path / "one.tgz"
     file.write_bytes(b"one")
-    made = cloud.make(OBJECT, bucket.id, bucket=bucket.id, key="k", source=Asset(hash="1", path=str(file)))
+    changed, deleted = (
+        cloud.make(OBJECT, key, bucket=bucket.id, key=key, source=Asset(hash="1", path=str(file)))
+        for key in ("changed", "deleted")
+    )
     file.unlink()
-    made = cloud.change(made, source=Asset(hash="2", text="two"))
-    assert cloud.boto("s3").get_object(Bucket=bucket.id, Key="k")["Body"].read() == b"two"
-    cloud.remove(made)
-    assert cloud.read(made) is None
+    cloud.change(changed, source=Asset(hash="2", text="two"))
+    assert cloud.boto("s3").get_object(Bucket=bucket.id, Key="changed")["Body"].read() == b"two"
+    cloud.remove(deleted)
+    assert cloud.read(deleted) is None
 
 
 def test_a_file_that_is_not_there_is_named(cloud: Cloud, bucket: Made):

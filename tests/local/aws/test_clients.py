@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from stackyard.errors import UserError
 from stackyard.local.aws import AwsProvider
@@ -39,8 +40,7 @@ def test_profiles_keys_proxies_and_config_files_of_the_environment_are_ignored(
         "[default]\nregion = us-west-2\nuse_fips_endpoint = true\nendpoint_url = http://203.0.113.1\nnonsense"
     )
     home = tmp_path / "home"
-    (home / ".aws" / "models" / "s3" / "2006-03-01").mkdir(parents=True)
-    (home / ".aws" / "models" / "s3" / "2006-03-01" / "service-2.json").write_text("not a model")
+    home.mkdir()
     for name, value in {
         "HOME": str(home),
         "AWS_PROFILE": "production",
@@ -65,6 +65,11 @@ def test_profiles_keys_proxies_and_config_files_of_the_environment_are_ignored(
     credentials = client._request_signer._credentials
     assert (credentials.access_key, credentials.secret_key, credentials.token) == (DUMMY_KEY, DUMMY_KEY, None)
     assert client._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:5000") is None
+
+
+def test_service_models_come_from_botocore_alone():
+    loader = Clients("http://127.0.0.1:5000")._session.get_component("data_loader")
+    assert loader.search_paths == [Loader.BUILTIN_DATA_PATH], "models in ~/.aws would change what a call means"
 
 
 def test_clients_and_models_are_made_once():

@@ -183,6 +183,22 @@ def test_a_changed_input_that_nobody_knows_is_an_error(offline: AwsProvider):
         offline.update(type_, urn_of(type_), "b", old, old, old | {"colour": "red"})
 
 
+def test_an_input_that_no_call_takes_back_is_an_error(offline: AwsProvider):
+    type_ = "aws:eks/addon:Addon"
+    old = {"clusterName": "c", "addonName": "vpc-cni", "addonVersion": "v1.20.0-eksbuild.1"}
+    new = {"clusterName": "c", "addonName": "vpc-cni"}
+    with pytest.raises(ProviderError, match="no call that takes back addonVersion"):
+        offline.update(type_, urn_of(type_), "c:vpc-cni", old, old, new)
+
+
+def test_the_value_of_an_unknown_input_named_like_a_secret_is_not_shown(offline: AwsProvider):
+    type_ = "aws:ec2/vpc:Vpc"
+    with pytest.raises(ProviderError) as caught:
+        offline.validate(type_, urn_of(type_), VPC | {"adminPassword": "hunter2"})
+    assert "adminPassword" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_call_without_an_emulator_says_so(offline: AwsProvider):
     type_ = "aws:ec2/vpc:Vpc"
     with pytest.raises(ProviderError, match=r"CreateVpc \(ec2, eu-central-1\) failed: .*Is the emulator running"):

@@ -15,6 +15,7 @@ REPOSITORY = Row(
             name="PutImageTagMutability",
             params={"repositoryName": "=id", "imageTagMutability": "=imageTagMutability || 'MUTABLE'"},
             on=("imageTagMutability", "imageTagMutabilityExclusionFilters"),
+            resets=True,
         ),
         Op(
             name="PutImageScanningConfiguration",

@@ -120,7 +120,7 @@ INSTANCE = Row(
         "engineVersionActual": "=d.EngineVersion",
     },
     # The document's endpoint is an object, and the engine version is completed by AWS.
-    keep=("endpoint", "engineVersion", "kmsKeyId", "performanceInsightsKmsKeyId"),
+    keep=("endpoint", "engineVersion", "kmsKeyId", "latestRestorableTime", "performanceInsightsKmsKeyId"),
 )
 
 SECRET = Row(

@@ -67,7 +67,11 @@ ROLE = Row(
         ),
         Op(
             name="UpdateRole",
-            params={"RoleName": "=id", "Description": "=description || ''"},
+            params={
+                "RoleName": "=id",
+                "Description": "=description || ''",
+                "MaxSessionDuration": "=maxSessionDuration || `3600`",
+            },
             on=("description", "maxSessionDuration"),
         ),
         Op(
