@@ -6,14 +6,14 @@ from pathlib import Path
 # Under the CLI only this folder is an import path; a real deployment installs no project.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import pulumi  # noqa: E402  (all of these need the path above)
+import pulumi
 
-from components.invalid_argument import InvalidArgument  # noqa: E402
-from stacks.base_layer import base_layer, exported  # noqa: E402
-from stacks.base_outputs import referenced  # noqa: E402
-from stacks.platform_layer import platform_layer  # noqa: E402
-from stacks.providers import aws_provider  # noqa: E402
-from stacks.settings import Layer, Settings, load  # noqa: E402
+from components.invalid_argument import InvalidArgument
+from stacks.base_layer import base_layer, exported
+from stacks.base_outputs import referenced
+from stacks.platform_layer import platform_layer
+from stacks.providers import aws_provider
+from stacks.settings import Layer, Settings, load
 
 
 def stack(settings: Settings) -> None:

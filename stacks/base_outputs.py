@@ -1,4 +1,7 @@
-"""What the platform layer takes from the base layer: only what AWS makes. Names that follow from settings are computed on both sides."""
+"""What the platform layer takes from the base layer: only what AWS makes.
+
+Names that follow from settings are computed on both sides.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,7 +12,6 @@ from pulumi import Input
 from pydantic.alias_generators import to_camel
 
 from stacks.settings import PROJECT, Settings
-
 
 REPOSITORIES = ("pipelines",)
 """Images that are built: one in which every pipeline's steps run."""

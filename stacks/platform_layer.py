@@ -19,7 +19,6 @@ from stacks.settings import Settings, present
 from stacks.versions import CHARTS
 from stackyard.errors import UserError
 
-
 NAMESPACE = "pipelines"
 # Name of the model registry's service in the cluster; an environment without one names its own in tracking.uri.
 TRACKING_URI = "http://tracking.tracking.svc.cluster.local:5000"
@@ -123,7 +122,7 @@ def contract_of(settings: Settings, image: str) -> Contract:
 
 
 def _compiled(name: str) -> CompiledPipeline:
-    """The committed form of a pipeline. Raises pulumi.RunError when its code package is to be uploaded and is not there."""
+    """The committed form of a pipeline. Raises pulumi.RunError when its code package must be uploaded and is missing."""
     try:
         compiled = read_compiled(name)
         if not pulumi.runtime.is_dry_run():

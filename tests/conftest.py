@@ -12,7 +12,7 @@ Capture = Callable[..., Deployment]
 
 @pytest.fixture
 def capture() -> Capture:
-    """Evaluates a callable that constructs resources: `capture(make, **kwargs)`; outputs are derived, nothing is prior."""
+    """Evaluates a callable that constructs resources: `capture(make, **kwargs)`; outputs are derived."""
 
     def evaluate(make: Callable[..., Any], /, **kwargs: Any) -> Deployment:
         from stackyard.program.run import capture_callable

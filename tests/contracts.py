@@ -44,7 +44,7 @@ def without_outputs(deployment: Deployment) -> Iterator[str]:
 
 
 def unprotected(deployment: Deployment) -> Iterator[str]:
-    """Data that a destroy would delete. A cluster's own key goes with the cluster, but never while that is protected."""
+    """Data that a destroy would delete. A cluster's own key goes with the cluster, never while that is protected."""
     for resource in deployment:
         if resource.type not in STATEFUL or "Cluster" in resource.parent.rsplit("::", 2)[-2]:
             continue
@@ -127,7 +127,7 @@ def parentless(deployment: Deployment) -> Iterator[str]:
 
 
 def opened_to_everyone(deployment: Deployment) -> Iterator[str]:
-    """Policies that allow something to `*` as a principal, or every action. An endpoint's policy filters and grants nothing."""
+    """Policies that allow everyone something, or every action. An endpoint's policy filters and grants nothing."""
     for resource in deployment:
         if resource.type == "aws:ec2/vpcEndpoint:VpcEndpoint":
             continue
@@ -164,7 +164,7 @@ def type_token(node: ast.ClassDef) -> str:
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__" and call.args:
             token = call.args[0]
-            return token.value if isinstance(token, ast.Constant) else ast.unparse(token)
+            return str(token.value) if isinstance(token, ast.Constant) else ast.unparse(token)
     return ""
 
 

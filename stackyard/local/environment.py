@@ -41,7 +41,7 @@ class LocalEnvironment:
 
 
 def local_environment(root: Path, name: str) -> LocalEnvironment:
-    """The environment `name` of the checkout. Raises InvalidInput for one that cannot run locally, or with bad settings."""
+    """The environment `name` of the checkout. Raises InvalidInput when it cannot run locally, or for bad settings."""
     if name not in LOCAL_ENVIRONMENTS:
         raise InvalidInput(
             f"environment {name!r} does not run on one machine yet: choose one of {', '.join(LOCAL_ENVIRONMENTS)}"
@@ -70,7 +70,7 @@ def _layer_order(config: StackConfig) -> bool:
 
 
 def _emulated(config: StackConfig, places: Places) -> StackConfig:
-    """The configuration with the emulated account wherever the real one stands, and MLflow's database of this machine."""
+    """The configuration with the emulated account in place of the real one, and MLflow's database of this machine."""
     declared = str(_environment(config).get("accountId", ""))
     values = _replaced(copy.deepcopy(config.config), declared) if len(declared) == 12 else copy.deepcopy(config.config)
     key = f"{config.project}:tracking"

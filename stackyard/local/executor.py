@@ -87,8 +87,8 @@ class LocalExecutor:
         package = resource.type.partition(":")[0]
         if package not in self._providers:
             raise UserError(
-                f"«{resource.name}» ({resource.type}) needs the provider {package}, which the local stack does not embed: "
-                f"it embeds {', '.join(sorted(self._providers))}"
+                f"«{resource.name}» ({resource.type}) needs the provider {package}, which is not embedded here: "
+                f"the local stack embeds {', '.join(sorted(self._providers))}"
             )
         return self._providers[package]
 
@@ -112,7 +112,7 @@ def _done(applied: Applied, goal: Resource) -> Done:
 
 
 def local_executor(request: Request, report: Callable[[Step], None]) -> tuple[Executor, Callable[[Step], None], int]:
-    """Executor, observer and number of workers for a child that provisions. Checks first that nothing real is reached."""
+    """Executor, observer and number of workers of a child that provisions. Checks first that nothing real is reached."""
     from stackyard.local.aws import AwsProvider
     from stackyard.local.kubernetes import store as kubernetes_store
     from stackyard.local.kubernetes.provider import KubernetesProvider

@@ -44,7 +44,8 @@ def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
             console.print(f"  {escape(resource.type)} {escape(resource.name)}  {escape(resource.id)}", soft_wrap=True)
         option = "" if env == "local" else f" --env {env}"
         console.print(
-            f"\n`stackyard local up{option}` takes it up again; `stackyard local destroy{option} --include-data` removes it."
+            f"\n`stackyard local up{option}` takes it up again; "
+            f"`stackyard local destroy{option} --include-data` removes it."
         )
         return
     if destroyed.remains:

@@ -188,7 +188,7 @@ def _shown(path: Path, root: Path) -> str:
 
 
 def run_due(root: Path, env: str, console: Console) -> bool:
-    """Runs each deployed pipeline that has not yet succeeded with the code that is deployed now. Says whether any ran."""
+    """Runs each deployed pipeline that has not yet succeeded with the code deployed now. Says whether any ran."""
     ran = False
     target = deployed(root, env)
     for settings in target.environment.settings.values():
@@ -286,7 +286,10 @@ def _unknown(root: Path, name: str) -> str:
 
     known = list(declarations())
     if name in known:
-        return f"pipeline {name!r} is not deployed here: name it under `pipelines` in the stack file, then `stackyard local up`"
+        return (
+            f"pipeline {name!r} is not deployed here: name it under `pipelines` in the stack file, "
+            "then `stackyard local up`"
+        )
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"there is no pipeline {name!r}.{hint} Pipelines are: {', '.join(known)}"

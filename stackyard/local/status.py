@@ -46,5 +46,6 @@ def down(root: Path, env: str, console: Console) -> None:
         taken = mirror.snapshot(server.endpoint, environment.places)
         emulator.stop(environment.places)
     console.print(
-        f"{escape(env)}: stopped. {taken.objects} objects are kept in the snapshot; `stackyard local up` brings all back."
+        f"{escape(env)}: stopped. {taken.objects} objects are kept in the snapshot; "
+        "`stackyard local up` brings all back."
     )

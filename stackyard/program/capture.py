@@ -91,7 +91,7 @@ def base_outputs(
 ) -> dict[str, dict[str, Any]]:
     """Outputs of the base stack for a stack that has only the platform layer; empty for any other.
 
-    Sources, in this order: `base_from`; `base` (a local state); what the prior state recorded; a capture of the base stack.
+    Sources, in this order: `base_from`; `base` (a local state); what the prior state recorded; a capture of the base.
     """
     if [str(layer) for layer in environment.layers] != ["platform"]:
         return {}

@@ -105,9 +105,7 @@ def _changes(old: Value, new: Value, path: str) -> Iterable[str]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _changes(before, after, f"{path}[{index}]")
-    elif type(old) is not type(new) and not _numbers(old, new):
-        yield path
-    elif old != new or has_unknown(new):
+    elif (type(old) is not type(new) and not _numbers(old, new)) or old != new or has_unknown(new):
         yield path
 
 
@@ -156,7 +154,7 @@ def _put_back_entry(prior: Sequence[Value], entry: Value, index: int, rest: Sequ
 def provider_changed(
     old: str, new: str, config: Callable[[str], Mapping[str, Value] | None], forces: Callable[[str], Forces]
 ) -> bool:
-    """Whether a resource moves to a provider that cannot manage it: another region, or from a default one to an explicit one.
+    """Whether a resource moves to a provider that cannot manage it: another region, or from a default to an explicit one.
 
     `old` and `new` are provider references (`urn::id`); `config` gives a provider's inputs by its URN.
     """
@@ -184,7 +182,7 @@ def _is_default(urn: str) -> bool:
 
 
 def deletes(prior: Iterable[Resource], seen: frozenset[str] | set[str]) -> list[Resource]:
-    """What the program no longer asks for, dependents first: the old order backwards, providers behind what they made."""
+    """What the program no longer asks for, dependents first: the old order backwards, providers after what they made."""
     gone = [resource for resource in prior if resource.urn not in seen and not resource.external]
     backwards = list(reversed(gone))
     return [r for r in backwards if not r.is_provider] + [r for r in backwards if r.is_provider]
@@ -194,8 +192,8 @@ def protected_delete(resource: Resource) -> str:
     """The engine's words for a protected resource that is to go."""
     return (
         f'resource "{resource.urn}" cannot be deleted\n'
-        "because it is protected. To unprotect the resource, either remove the `protect` flag from the resource in your "
-        f"Pulumi program and run `pulumi up`, or use the command:\n`pulumi state unprotect '{resource.urn}'`"
+        "because it is protected. To unprotect the resource, either remove the `protect` flag from the resource in "
+        f"your Pulumi program and run `pulumi up`, or use the command:\n`pulumi state unprotect '{resource.urn}'`"
     )
 
 
@@ -203,6 +201,6 @@ def protected_replace(resource: Resource) -> str:
     """The engine's words for a protected resource that is to be replaced."""
     return (
         f'unable to replace resource "{resource.urn}"\n'
-        "as it is currently marked for protection. To unprotect the resource, remove the `protect` flag from the resource "
-        "in your Pulumi program and run `pulumi up`"
+        "as it is currently marked for protection. To unprotect the resource, remove the `protect` flag from the "
+        "resource in your Pulumi program and run `pulumi up`"
     )

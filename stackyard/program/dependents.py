@@ -7,7 +7,7 @@ from stackyard.program.deployment import Resource
 
 
 def replaced_with(root: Resource, prior: Sequence[Resource], forces: Callable[[str], Forces]) -> list[Resource]:
-    """Dependents that must be replaced because an input that forces their replacement comes from `root`; dependents first.
+    """Dependents that must go because an input that forces their replacement comes from `root`; dependents first.
 
     Rule of the engine (pkg/resource/deploy, dependent replacements): a dependent goes when its provider goes, or when
     one of its replacement-forcing inputs depends on something that goes. Mere `dependsOn` does not count.

@@ -1,4 +1,4 @@
-"""What a stack consists of: resources with their options, and outputs. The one form that captures, states and plans share."""
+"""What a stack consists of: resources with their options, and outputs. Captures, states and plans share this form."""
 
 import heapq
 from collections.abc import Iterator, Mapping

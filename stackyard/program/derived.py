@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Templates of a type's id and computed outputs. `{h8}`, `{h17}`, `{uuid}` are hashes; `{id}`, `{account}` … and inputs fill in."""
+    """Templates of a type's id and computed outputs; inputs fill in, and `{h8}`, `{uuid}`, `{account}` and the like."""
 
     id: str
     outputs: Mapping[str, Value] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What an `up` or `destroy` did so far: an intent before each call, a result after it. Folded into the state at the end.
+"""What an `up` or `destroy` did so far: an intent before each call, a result after it. Folded into the state at last.
 
 One JSON object a line. A line that a kill cut off is ignored: its call is an intent without result.
 """

@@ -113,7 +113,7 @@ class Monitor:
         for what, used in unsupported.items():
             if used:
                 raise StepRefused(
-                    f"«{request.name}» ({request.type}) uses {what}, which Stackyard's own evaluation does not carry out: "
+                    f"«{request.name}» ({request.type}) uses {what}, which Stackyard does not evaluate itself: "
                     "use it with the Pulumi CLI, or leave it out"
                 )
 

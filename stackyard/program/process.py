@@ -38,7 +38,7 @@ class Outcome:
 def run_child(
     request: Request, environment: Mapping[str, str], on_event: Callable[[dict[str, Any]], None] = lambda event: None
 ) -> Outcome:
-    """Runs one request to its end. Raises Refused or Crashed when the child got nowhere; failures of steps are in the outcome."""
+    """Runs one request to its end. Raises Refused or Crashed when the child got nowhere; failed steps are in the outcome."""
     process = subprocess.Popen(
         [sys.executable, "-m", "stackyard.program.child"],
         stdin=subprocess.PIPE,
@@ -76,7 +76,7 @@ def run_child(
 
 
 def capture_environment(config: Mapping[str, str], home: str) -> dict[str, str]:
-    """The environment of a capture: the configuration and nothing of the caller's. It needs no credentials and no network."""
+    """The environment of a capture: the configuration and nothing of the caller's. No credentials, no network."""
     from stackyard.local.safety import guard_path
 
     return {

@@ -1,4 +1,4 @@
-"""A deployment as plain JSON with everything that was registered: what `capture` prints and processes hand to each other."""
+"""A deployment as plain JSON with everything that was registered: what `capture` prints and processes exchange."""
 
 from dataclasses import fields
 from typing import Any
@@ -29,7 +29,7 @@ def to_record(resource: Resource) -> dict[str, Any]:
             value = {key: list(urns) for key, urns in value.items()}
         elif isinstance(value, tuple):
             value = list(value)
-        if value or value is False and name in ("custom", "delete_before_replace"):
+        if value or (value is False and name in ("custom", "delete_before_replace")):
             record[name] = value
     return record
 

@@ -190,7 +190,7 @@ ROWS: Mapping[str, Row] = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Row(provider=("securityGroupId",)),
 }
 
-# A provider in another region or account manages other things (pulumi-aws: `region` forces replacement of the provider).
+# A provider in another region manages other things (pulumi-aws: `region` forces replacement of the provider).
 _PROVIDER_PATHS = {"aws": ("region",), "kubernetes": ("cluster", "context", "clusterIdentifier")}
 
 # pulumi-kubernetes provider/pkg/provider/diff.go: identity, and fields that the API server holds immutable.

@@ -33,7 +33,7 @@ class Locked(UserError):
 
 
 def to_state(deployment: Deployment) -> dict[str, Any]:
-    """The state as `pulumi stack export` writes it, secrets in clear text (`--show-secrets`): keep the file to yourself."""
+    """The state as `pulumi stack export --show-secrets` writes it, secrets in clear text: keep the file to yourself."""
     resources = [_resource_to_state(resource, deployment) for resource in deployment]
     return {"version": VERSION, "deployment": {"manifest": MANIFEST, "resources": resources}}
 

@@ -1,6 +1,6 @@
 """Property values of resources: plain JSON values plus secrets, unknowns and assets; and their wire forms.
 
-Numbers travel as floats in protobuf; whole ones become `int` here, so that a state written by us equals one that was read.
+Numbers travel as floats in protobuf; whole ones become `int` here, so that a state written equals one that was read.
 """
 
 import hashlib

@@ -73,7 +73,7 @@ def test_a_damaged_state_is_refused_and_left_as_it_is(tmp_path, text):
     path = tmp_path / "s.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     before = path.read_bytes()
-    with pytest.raises(InvalidInput, match="s.json"):
+    with pytest.raises(InvalidInput, match=r"s\.json"):
         state.read(path)
     assert path.read_bytes() == before
 
