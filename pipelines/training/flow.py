@@ -66,6 +66,8 @@ class TrainingFlow(FlowSpec):
 
         with told_plainly():
             check_request(
+                ingest_from=self.ingest_from,
+                ingest_to=self.ingest_to,
                 train_from=self.train_from,
                 train_to=self.train_to,
                 evaluate_from=self.evaluate_from,

@@ -7,9 +7,18 @@ from stackyard.errors import InvalidInput
 
 
 def check_request(
-    *, train_from: str, train_to: str, evaluate_from: str, evaluate_to: str, margin: float, device: str
+    *,
+    ingest_from: str,
+    ingest_to: str,
+    train_from: str,
+    train_to: str,
+    evaluate_from: str,
+    evaluate_to: str,
+    margin: float,
+    device: str,
 ) -> None:
     """Raises InvalidInput for months, a margin or a device with which a later step would fail."""
+    month_range(ingest_from, ingest_to)
     training = month_range(train_from, train_to)
     evaluation = month_range(evaluate_from, evaluate_to)
     if evaluation[0] <= training[-1]:

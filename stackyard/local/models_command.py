@@ -19,7 +19,7 @@ METRICS = (
 )
 
 
-def print_model(root: Path, env: str, which: str, console: Console) -> None:
+def show(root: Path, env: str, which: str, console: Console) -> None:
     """`models show WHICH`: a version by alias (`champion`, `previous-champion`) or by number.
 
     Raises UserError without any model, InvalidInput for one that is not there.
@@ -48,7 +48,7 @@ def print_model(root: Path, env: str, which: str, console: Console) -> None:
         console.print(f"  MLflow model: {escape(version.source)}", soft_wrap=True)
 
 
-def print_models(root: Path, env: str, console: Console) -> None:
+def list_versions(root: Path, env: str, console: Console) -> None:
     """`models list`: every version, newest first."""
     registry = _registry(root, env)
     if not registry.versions:

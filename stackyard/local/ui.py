@@ -42,7 +42,7 @@ UV_SETTINGS = (
 )
 
 
-def run_ui(root: Path, env: str, console: Console, *, port: int | None = None) -> None:
+def serve(root: Path, env: str, console: Console, *, port: int | None = None) -> None:
     """Serves MLflow's web page until it is interrupted. `port` defaults to the first free one from 5000 on.
 
     Raises UserError without uvx, without a running environment, and when MLflow does not start.

@@ -18,6 +18,8 @@ from stackyard.program.evaluation import Evaluation, Step
 from stackyard.program.executor import Deriving, Executor, Planning
 from stackyard.program.values import Value, from_json
 
+INTERRUPTED = 130
+"""Exit status of a shell for Ctrl-C."""
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -76,6 +78,10 @@ def main() -> int:
         return _serve(request, emit)
     except UserError as error:
         emit({"event": "refused", "message": str(error), "status": error.exit_status})
+    except KeyboardInterrupt:
+        again = "What exists is in the journal: the same command goes on from there."
+        emit({"event": "refused", "message": f"interrupted. {again}", "status": INTERRUPTED})
+        return INTERRUPTED
     except Exception:
         emit({"event": "crashed", "message": traceback.format_exc()})
     return 1

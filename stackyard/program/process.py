@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +53,7 @@ def run_child(
     assert process.stdin and process.stdout
     outcome = Outcome()
     trouble: UserError | None = None
-    with process:
+    with process, _interrupts_are_the_childs():
         process.stdin.write(request.to_json())
         process.stdin.close()
         for line in process.stdout:
@@ -73,6 +76,19 @@ def run_child(
     if outcome.deployment is None:
         raise Crashed(f"the program's process ended with status {process.returncode} before it reported a result")
     return outcome
+
+
+@contextmanager
+def _interrupts_are_the_childs() -> Iterator[None]:
+    """Ctrl-C reaches both processes; the child ends its calls and reports, and this one waits for the report."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def capture_environment(config: Mapping[str, str], home: str) -> dict[str, str]:

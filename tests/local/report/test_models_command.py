@@ -25,7 +25,7 @@ def told(monkeypatch, tmp_path):
 
 
 def test_the_champion_is_shown_with_decision_metrics_baseline_and_lineage(told):
-    text = told(models_command.print_model, registry(), "champion")
+    text = told(models_command.show, registry(), "champion")
     for part in (
         "flight-delay version 2",
         "Champion since 2026-11-24",
@@ -39,34 +39,34 @@ def test_the_champion_is_shown_with_decision_metrics_baseline_and_lineage(told):
 
 
 def test_a_version_is_shown_by_its_number_too(told):
-    assert "flight-delay version 1 (previous-champion)" in told(models_command.print_model, registry(), "1")
+    assert "flight-delay version 1 (previous-champion)" in told(models_command.show, registry(), "1")
 
 
 def test_without_a_model_the_command_that_makes_one_is_named(told):
     with pytest.raises(UserError, match="stackyard pipelines run training"):
-        told(models_command.print_model, Registry(model_name="flight-delay"), "champion")
-    assert "No model is registered" in told(models_command.print_models, Registry(model_name="flight-delay"))
+        told(models_command.show, Registry(model_name="flight-delay"), "champion")
+    assert "No model is registered" in told(models_command.list_versions, Registry(model_name="flight-delay"))
 
 
 def test_without_a_champion_the_versions_are_named(told):
     nobody = Registry(model_name="flight-delay", versions=(version(1),))
     with pytest.raises(UserError, match="there is no champion in 'local' yet: none of the versions 1"):
-        told(models_command.print_model, nobody, "champion")
+        told(models_command.show, nobody, "champion")
 
 
 def test_an_unknown_version_names_those_that_are_there(told):
     with pytest.raises(InvalidInput, match=r"no version '7' of flight-delay: there are 2 \(champion\)"):
-        told(models_command.print_model, registry(), "7")
+        told(models_command.show, registry(), "7")
 
 
 def test_markup_in_a_decision_is_printed_as_text(told):
     marked = version(2, aliases=("champion",), decision="[red]not red[/red]")
-    text = told(models_command.print_model, registry(versions=(marked,)), "champion")
+    text = told(models_command.show, registry(versions=(marked,)), "champion")
     assert "[red]not red[/red]" in text
 
 
 def test_the_list_has_every_version_newest_first(told):
-    text = told(models_command.print_models, registry())
+    text = told(models_command.list_versions, registry())
     assert text.index("Decision about version 2.") < text.index("Decision about version 1.")
     assert "2013-01 to 2013-03" in text
     assert "2013-04 to" not in text, "one month is no range"

@@ -66,13 +66,13 @@ def test_nothing_of_the_caller_but_uvs_places_reaches_the_server(environment):
 
 def test_an_environment_that_does_not_run_has_no_page(environment):
     with pytest.raises(UserError, match=r"does not run, so MLflow would find no artifacts.*stackyard local up"):
-        ui.run_ui(environment.places.root, "local", Console())
+        ui.serve(environment.places.root, "local", Console())
 
 
 def test_an_environment_without_a_model_has_no_page(environment, monkeypatch):
     monkeypatch.setattr(emulator, "running", lambda places: emulator.Emulator(ENDPOINT, 1, started=False))
     with pytest.raises(UserError, match=r"no MLflow database yet.*stackyard pipelines run training"):
-        ui.run_ui(environment.places.root, "local", Console())
+        ui.serve(environment.places.root, "local", Console())
 
 
 def test_a_port_that_is_taken_is_passed_over_or_refused():
@@ -90,4 +90,4 @@ def test_a_port_that_is_no_users_port_is_refused(environment, monkeypatch, port)
     monkeypatch.setattr(ui, "_endpoint", lambda environment: ENDPOINT)
     monkeypatch.setattr(ui, "find_uvx", lambda: "/opt/uvx")
     with pytest.raises(InvalidInput, match="1024 to 65535"):
-        ui.run_ui(environment.places.root, "local", Console(), port=port)
+        ui.serve(environment.places.root, "local", Console(), port=port)
