@@ -122,7 +122,7 @@ def contract_of(settings: Settings, image: str) -> Contract:
 
 
 def _compiled(name: str) -> CompiledPipeline:
-    """The committed form of a pipeline. Raises pulumi.RunError when its code package must be uploaded and is missing."""
+    """The committed form of a pipeline. Raises pulumi.RunError when the code package to upload is missing."""
     try:
         compiled = read_compiled(name)
         if not pulumi.runtime.is_dry_run():

@@ -112,7 +112,7 @@ def _done(applied: Applied, goal: Resource) -> Done:
 
 
 def local_executor(request: Request, report: Callable[[Step], None]) -> tuple[Executor, Callable[[Step], None], int]:
-    """Executor, observer and number of workers of a child that provisions. Checks first that nothing real is reached."""
+    """Executor, observer and worker count of a child that provisions. First checks that nothing real is reached."""
     from stackyard.local.aws import AwsProvider
     from stackyard.local.kubernetes import store as kubernetes_store
     from stackyard.local.kubernetes.provider import KubernetesProvider

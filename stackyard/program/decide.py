@@ -154,7 +154,7 @@ def _put_back_entry(prior: Sequence[Value], entry: Value, index: int, rest: Sequ
 def provider_changed(
     old: str, new: str, config: Callable[[str], Mapping[str, Value] | None], forces: Callable[[str], Forces]
 ) -> bool:
-    """Whether a resource moves to a provider that cannot manage it: another region, or from a default to an explicit one.
+    """Whether a resource moves to a provider that cannot manage it: another region, or from a default to an explicit.
 
     `old` and `new` are provider references (`urn::id`); `config` gives a provider's inputs by its URN.
     """
@@ -182,7 +182,7 @@ def _is_default(urn: str) -> bool:
 
 
 def deletes(prior: Iterable[Resource], seen: frozenset[str] | set[str]) -> list[Resource]:
-    """What the program no longer asks for, dependents first: the old order backwards, providers after what they made."""
+    """What the program no longer asks for, dependents first: old order backwards, providers after what they own."""
     gone = [resource for resource in prior if resource.urn not in seen and not resource.external]
     backwards = list(reversed(gone))
     return [r for r in backwards if not r.is_provider] + [r for r in backwards if r.is_provider]

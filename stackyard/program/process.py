@@ -41,7 +41,7 @@ class Outcome:
 def run_child(
     request: Request, environment: Mapping[str, str], on_event: Callable[[dict[str, Any]], None] = lambda event: None
 ) -> Outcome:
-    """Runs one request to its end. Raises Refused or Crashed when the child got nowhere; failed steps are in the outcome."""
+    """Runs one request to its end; failed steps are in the outcome. Raises Refused or Crashed when there is none."""
     process = subprocess.Popen(
         [sys.executable, "-m", "stackyard.program.child"],
         stdin=subprocess.PIPE,

@@ -1,0 +1,121 @@
+"""The README's table «What is proven where»: for each component, what has been run, and where.
+
+Taken from the captures of the committed stacks, from the emulator's frozen list of what it lacks, and from the tests'
+markers. `python -m tools.proven --write` puts it into README.md; without it, status 1 when the README's is another.
+"""
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+BEGIN, END = "<!-- proven: begin (python -m tools.proven --write) -->", "<!-- proven: end -->"
+# Charts are installed by a cluster, and there is none on one machine.
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    component: str
+    types: int
+    """Resource types that it registers in the committed stacks."""
+    captured_tests: int
+    """Tests of the captured program, without any server."""
+    emulated: int
+    """Types that are created, changed and deleted on the emulator or in the object store."""
+    recorded: tuple[str, ...]
+    """Types that are validated and recorded only."""
+
+
+def evidence() -> Iterator[Evidence]:
+    from tests.contracts import component_classes
+    from tests.stack_captures import STACKS, stack_capture
+
+    for path, node in component_classes(ROOT / "components"):
+        token = f"stackyard:index:{node.name}"
+        types: set[str] = set()
+        for stack in STACKS:
+            deployment = stack_capture(stack)
+            owners = {resource.urn for resource in deployment if resource.type == token}
+            types |= {r.type for r in deployment if r.parent in owners and r.custom and not r.is_provider}
+        recorded = sorted(_short(type_) for type_ in types if _is_recorded(type_))
+        yield Evidence(
+            component=node.name,
+            types=len(types),
+            captured_tests=_tests_in(ROOT / "tests" / "components" / f"test_{path.stem}.py"),
+            emulated=len(types) - len(recorded),
+            recorded=tuple(recorded),
+        )
+
+
+def _is_recorded(type_: str) -> bool:
+    from stackyard.local.aws.rows import load
+    from stackyard.local.aws.unsupported import is_unsupported
+
+    if type_ == RELEASE:
+        return True
+    row = load().get(type_)
+    return row is not None and is_unsupported(row.service, row.create.name)
+
+
+def _short(type_: str) -> str:
+    return type_.rsplit(":", 1)[-1]
+
+
+def _tests_in(path: Path) -> int:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return sum(isinstance(node, ast.FunctionDef) and node.name.startswith("test_") for node in ast.walk(tree))
+
+
+def marked_files(marker: str) -> list[str]:
+    """Test files that carry a tier's marker, relative to tests/."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [str(f.relative_to(ROOT / "tests")) for f in files if f"pytest.mark.{marker}" in f.read_text("utf-8")]
+
+
+def table() -> str:
+    lines = [
+        "| Component | Tests of the captured program | Run on the emulator or object store | Recorded only |"
+        " Checked against a real component | Run on AWS |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in evidence():
+        recorded = ", ".join(row.recorded) or "–"
+        lines.append(
+            f"| {row.component} | {row.captured_tests} | {row.emulated} of {row.types} types | {recorded} | no | never |"
+        )
+    tiers = ", ".join(f"{marker} ({len(marked_files(marker))} files)" for marker in ("local", "browser"))
+    lines += ["", f"Test tiers beside the default one: {tiers}."]
+    return "\n".join(lines)
+
+
+def with_table(readme: str) -> str:
+    """The README with the table between its two marks. Raises ValueError when a mark is missing."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md must hold the marks {BEGIN} and {END}, between which the table goes")
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Write or check the README's table of what is proven where.")
+    parser.add_argument("--write", action="store_true", help="put it into README.md")
+    write: bool = parser.parse_args().write
+    current = README.read_text(encoding="utf-8")
+    wanted = with_table(current)
+    if wanted == current:
+        return 0
+    if not write:
+        sys.stderr.write("README.md: the table of what is proven is stale: run `python -m tools.proven --write`\n")
+        return 1
+    README.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
