@@ -134,7 +134,7 @@ def _log_retention(value: int) -> int:
     return value
 
 
-def tag_problem(text: str, length: int, *, example: str, what: str) -> Exception | None:
+def tag_problem(text: str, length: int, *, what: str, example: object = MISSING) -> Exception | None:
     """Why AWS would refuse a tag's key or value; None when it would not."""
     if not text.strip():
         return refuse(f"must not be empty as {what}", "an empty tag groups nothing in a cost report", example)
@@ -158,7 +158,7 @@ def _tag_value(value: str) -> str:
 
 
 def _tag_key(value: str) -> str:
-    if error := tag_problem(value, TAG_KEY_LENGTH, example=MISSING, what="a tag's key"):  # pyright: ignore[reportArgumentType]
+    if error := tag_problem(value, TAG_KEY_LENGTH, what="a tag's key"):
         raise error
     return value
 

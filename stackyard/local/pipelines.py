@@ -221,6 +221,7 @@ def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], c
         flow = root / "pipelines" / name / "flow.py"
         command = [sys.executable, str(flow), "--no-pylint", "run", *arguments]
         done = subprocess.run(command, cwd=scratch, env=variables, check=False)
+    mirror.snapshot(target.endpoint, target.places)
     if done.returncode:
         raise RunFailed(f"{name} (inline) ended with status {done.returncode}")
 

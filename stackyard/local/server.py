@@ -157,6 +157,7 @@ def give_versions_exact_dates() -> None:
 
     # Cut twice: when the model tells its date, and when the answer is written.
     s3_models.iso_8601_datetime_without_milliseconds_s3 = exact  # pyright: ignore[reportPrivateImportUsage]
+    # moto declares the format as a literal type.
     TimestampSerializer.ISO8601_MICRO_ZEROED = EXACT_DATE  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -1,9 +1,10 @@
 """`stackyard local up`: the program's stacks on the emulator, changed only where they differ."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -121,12 +122,12 @@ class _Run:
             )
         return outcome
 
-    def _child(self, request: Request, config: StackConfig, on_event: Progress | object) -> Outcome:
+    def _child(self, request: Request, config: StackConfig, on_event: Callable[[dict[str, Any]], None]) -> Outcome:
         region = self._environment.region
         environment = child_environment(
             self._environment.places, endpoint=self._endpoint, region=region, extra=to_environment(config)
         )
-        return run_child(request, environment, on_event)  # pyright: ignore[reportArgumentType]
+        return run_child(request, environment, on_event)
 
 
 def counted(progress: Progress) -> str:

@@ -154,7 +154,7 @@ def _put_back_entry(prior: Sequence[Value], entry: Value, index: int, rest: Sequ
 def provider_changed(
     old: str, new: str, config: Callable[[str], Mapping[str, Value] | None], forces: Callable[[str], Forces]
 ) -> bool:
-    """Whether a resource moves to a provider that cannot manage it: another region, or from a default to an explicit.
+    """Whether a resource moves to a provider that cannot manage it: another region, or explicit after default.
 
     `old` and `new` are provider references (`urn::id`); `config` gives a provider's inputs by its URN.
     """

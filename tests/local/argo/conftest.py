@@ -1,3 +1,5 @@
+"""Workflows that start in the test's own folder."""
+
 import pytest
 
 from tests.local.argo.support import Starter

@@ -35,8 +35,8 @@ def world(cloud: Cloud) -> World:
         )
         for n in range(2)
     ]
-    addresses = [cloud.make("aws:ec2/eip:Eip", f"base-{n}", domain="vpc") for n in range(1)]
-    nats = [cloud.make("aws:ec2/natGateway:NatGateway", "base", allocationId=addresses[0].id, subnetId=subnets[0].id)]
+    address = cloud.make("aws:ec2/eip:Eip", "base", domain="vpc")
+    nat = cloud.make("aws:ec2/natGateway:NatGateway", "base", allocationId=address.id, subnetId=subnets[0].id)
     keys = [cloud.make("aws:kms/key:Key", f"base-{n}", description="base") for n in range(2)]
     roles = [cloud.make("aws:iam/role:Role", f"base-{n}", name=f"base-{n}", assumeRolePolicy=TRUST) for n in range(2)]
     logs = cloud.make("aws:cloudwatch/logGroup:LogGroup", "base", name="/base/flow")

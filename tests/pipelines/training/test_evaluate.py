@@ -1,3 +1,5 @@
+"""Scores are those of their definitions, on months that the model has not seen."""
+
 import dataclasses
 import json
 from pathlib import Path

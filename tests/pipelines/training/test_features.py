@@ -1,3 +1,5 @@
+"""Features know only what is known before departure, and each row is encoded for itself."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""The same source gives the same bytes; a source that is not complete is refused before anything is written."""
+
 import hashlib
 import subprocess
 import sys

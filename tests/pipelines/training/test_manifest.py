@@ -1,3 +1,5 @@
+"""A manifest names its files by hash and itself by its own; what was changed afterwards is refused."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Months as text: ranges, lengths, and what is refused."""
+
 import pytest
 
 from pipelines.training.months import days_in, month_after, month_range

@@ -1,3 +1,5 @@
+"""Every model is registered with its lineage; only a better one becomes champion."""
+
 import dataclasses
 import json
 from collections.abc import Callable

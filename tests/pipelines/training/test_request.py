@@ -1,12 +1,16 @@
 """What a run is asked for is checked before anything is ingested."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.training.declaration import DECLARATION
 from pipelines.training.request import check_request
 from stackyard.errors import InvalidInput
 
-DEFAULTS = {parameter.name: parameter.default for parameter in DECLARATION.parameters if parameter.name != "source"}
+DEFAULTS: dict[str, Any] = {
+    parameter.name: parameter.default for parameter in DECLARATION.parameters if parameter.name != "source"
+}
 
 
 def test_the_declared_defaults_are_a_possible_request():

@@ -1,3 +1,5 @@
+"""A folder and a bucket behave alike; a write happens whole or not at all."""
+
 from pathlib import Path
 
 import pytest

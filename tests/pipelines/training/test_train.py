@@ -1,3 +1,5 @@
+"""Training repeats exactly, and depends on its data and settings alone."""
+
 import dataclasses
 from pathlib import Path
 from typing import Any

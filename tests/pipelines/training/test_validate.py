@@ -1,3 +1,5 @@
+"""Real months pass; each planted fault is named, counted and shown with examples."""
+
 import pickle
 from collections.abc import Callable
 from pathlib import Path

@@ -24,6 +24,19 @@ def _of_vpc(operation: str, path: str, *filters: dict[str, object]) -> Read:
     return Read(name=operation, params={"Filters": [{"Name": "vpc-id", "Values": ["=id"]}, *filters]}, path=path)
 
 
+# A rule's inputs, by their names in the API. AuthorizeSecurityGroup… takes the same in another shape.
+_RULE = {
+    "IpProtocol": "ipProtocol",
+    "FromPort": "fromPort",
+    "ToPort": "toPort",
+    "CidrIpv4": "cidrIpv4",
+    "CidrIpv6": "cidrIpv6",
+    "PrefixListId": "prefixListId",
+    "ReferencedGroupId": "referencedSecurityGroupId",
+    "Description": "description",
+}
+
+
 def _rule(direction: str) -> Row:
     """A security group rule as a resource of its own. `direction` is Ingress or Egress."""
     permission = {
@@ -37,16 +50,7 @@ def _rule(direction: str) -> Row:
             "=referencedSecurityGroupId && [{GroupId: referencedSecurityGroupId, Description: description}]"
         ),
     }
-    rule = {
-        "IpProtocol": "=ipProtocol",
-        "FromPort": "=fromPort",
-        "ToPort": "=toPort",
-        "CidrIpv4": "=cidrIpv4",
-        "CidrIpv6": "=cidrIpv6",
-        "PrefixListId": "=prefixListId",
-        "ReferencedGroupId": "=referencedSecurityGroupId",
-        "Description": "=description",
-    }
+    rule = {member: f"={name}" for member, name in _RULE.items()}
     return Row(
         service="ec2",
         create=Op(
@@ -70,16 +74,7 @@ def _rule(direction: str) -> Row:
                     "GroupId": "=securityGroupId",
                     "SecurityGroupRules": [{"SecurityGroupRuleId": "=id", "SecurityGroupRule": rule}],
                 },
-                on=(
-                    "ipProtocol",
-                    "fromPort",
-                    "toPort",
-                    "cidrIpv4",
-                    "cidrIpv6",
-                    "prefixListId",
-                    "referencedSecurityGroupId",
-                    "description",
-                ),
+                on=tuple(_RULE.values()),
             ),
         ),
         tag_type="security-group-rule",
