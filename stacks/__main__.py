@@ -11,12 +11,14 @@ import pulumi
 from components.invalid_argument import InvalidArgument
 from stacks.base_layer import base_layer, exported
 from stacks.base_outputs import referenced
-from stacks.platform_layer import platform_layer
+from stacks.platform_layer import platform_layer, refuse_undeployable
 from stacks.providers import aws_provider
 from stacks.settings import Layer, Settings, load
 
 
 def stack(settings: Settings) -> None:
+    if settings.has(Layer.PLATFORM):
+        refuse_undeployable(settings)
     aws = aws_provider(settings)
     base = None
     if settings.has(Layer.BASE):
@@ -27,6 +29,6 @@ def stack(settings: Settings) -> None:
 
 
 try:
-    stack(load())
+    stack(load(stack=pulumi.get_stack()))
 except InvalidArgument as error:
     raise pulumi.RunError(str(error)) from None

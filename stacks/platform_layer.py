@@ -9,7 +9,7 @@ from components.chart_pin import ChartPin
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
 from components.pipeline_deployment import PipelineDeployment, PipelineDeploymentArgs
 from components.pipeline_engine import PipelineEngine, PipelineEngineArgs
-from pipelines.compile.compiled import CompiledPipeline, package_asset_path, read_compiled, require_package
+from pipelines.compile.compiled import package_asset_path, read_compiled, require_package
 from pipelines.contract import Contract
 from pipelines.declaration import declaration
 from stacks.base_outputs import BaseOutputs
@@ -36,6 +36,19 @@ def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider
     _pipelines(settings, base, engine, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
     pulumi.export("kubeconfig", cluster.kubeconfig)
+
+
+def refuse_undeployable(settings: Settings) -> None:
+    """Raises pulumi.RunError, before anything is made, when a real deployment lacks an image or a code package."""
+    if pulumi.runtime.is_dry_run():
+        return
+    try:
+        if settings.environment.account_id != EMULATED_ACCOUNT_ID:
+            refuse_examples(settings.environment.name)
+        for pipeline in settings.pipelines:
+            require_package(read_compiled(pipeline.name))
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cluster:
@@ -84,7 +97,7 @@ def _pipelines(settings: Settings, base: BaseOutputs, engine: PipelineEngine, op
         bucket_arn=location_of(settings).bucket_arn(bucket), key_arn=base.bucket_key_arns[DATA_BUCKET]
     )
     for pipeline in settings.pipelines:
-        compiled = _compiled(pipeline.name)
+        compiled = read_compiled(pipeline.name)
         PipelineDeployment(
             pipeline.name,
             PipelineDeploymentArgs(
@@ -121,24 +134,11 @@ def contract_of(settings: Settings, image: str) -> Contract:
     )
 
 
-def _compiled(name: str) -> CompiledPipeline:
-    """The committed form of a pipeline. Raises pulumi.RunError when the code package to upload is missing."""
-    try:
-        compiled = read_compiled(name)
-        if not pulumi.runtime.is_dry_run():
-            require_package(compiled)
-    except UserError as error:
-        raise pulumi.RunError(str(error)) from None
-    return compiled
-
-
 def _image(settings: Settings) -> str | None:
-    """The pipelines' image by digest. Raises pulumi.RunError when a real deployment would run an example."""
+    """The pipelines' image by digest; None before it is built."""
     environment, location = settings.environment, location_of(settings)
     registry = f"{location.account_id}.dkr.ecr.{location.region}.{location.dns_suffix}"
     try:
-        if not pulumi.runtime.is_dry_run() and environment.account_id != EMULATED_ACCOUNT_ID:
-            refuse_examples(environment.name)
         return image_of(IMAGE, environment=environment.name, repository_url=f"{registry}/{stem_of(settings)}/{IMAGE}")
     except UserError as error:
         raise pulumi.RunError(str(error)) from None

@@ -108,8 +108,8 @@ def present(section: T | None) -> T:
     return section
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of the stack that the engine runs: from PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS, PULUMI_STACK.
+def load(environ: Mapping[str, str] = os.environ, *, stack: str = "") -> Settings:
+    """The settings of the stack that the engine runs: from PULUMI_CONFIG and PULUMI_CONFIG_SECRET_KEYS.
 
     Raises pulumi.RunError, which the CLI shows as it is, without a stack trace.
     """
@@ -119,7 +119,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     config = {key.removeprefix(prefix): _decoded(text) for key, text in values.items() if key.startswith(prefix)}
     secret_keys = {key.removeprefix(prefix) for key in secret if key.startswith(prefix)}
     try:
-        return parse(config, secret_keys=secret_keys, stack=environ.get("PULUMI_STACK", ""))
+        return parse(config, secret_keys=secret_keys, stack=stack or environ.get("PULUMI_STACK", ""))
     except SettingsError as error:
         import pulumi  # heavy, and not needed by the commands
 

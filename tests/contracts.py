@@ -74,7 +74,8 @@ def keys_weaker_than_what_they_encrypt(deployment: Deployment) -> Iterator[str]:
 
 def without_explicit_provider(deployment: Deployment) -> Iterator[str]:
     for resource in deployment:
-        if resource.is_provider and resource.name.startswith("default"):
+        # The engine's own provider, of stack references, is always a default one.
+        if resource.is_provider and resource.name.startswith("default") and not resource.type.endswith(":pulumi"):
             yield f"{resource.name} is a default provider"
         if resource.custom and not resource.is_provider and not resource.external and not resource.provider:
             yield f"{resource.name} ({resource.type}) names no provider"

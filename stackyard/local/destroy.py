@@ -19,6 +19,7 @@ from stackyard.program import state
 from stackyard.program.child import Request
 from stackyard.program.decide import provider_urn
 from stackyard.program.deployment import STACK_TYPE, Deployment, Resource
+from stackyard.program.imports import import_file
 from stackyard.program.journal import Journal, replay
 from stackyard.program.process import Outcome, run_child
 from stackyard.program.records import to_document
@@ -54,8 +55,6 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
             emulator.stop(environment.places)
             mirror.drop(environment.places)
             shutil.rmtree(environment.places.folder, ignore_errors=True)
-        elif kept:
-            _write_retained(environment, kept)
     return Destroyed(kept=tuple(kept), remains=remains)
 
 
@@ -76,6 +75,9 @@ def _destroy_stack(
     left = [resource for resource in prior if resource.urn in kept_urns | set(outcome.deployment.by_urn())]
     state.write(path, replace(prior, resources=tuple(left), outputs={}))
     Journal(journal).remove()
+    if kept:
+        document = import_file(prior, kept)
+        state.write_private(environment.places.retained(config.stack), json.dumps(document, indent=1) + "\n")
     console.print(f"  [bold]{summary(progress.counts)}[/]")
     if outcome.failures:
         raise DestroyFailed(
@@ -135,10 +137,3 @@ def keep(deployment: Deployment) -> list[Resource]:
 def _needs(resource: Resource) -> Iterable[str]:
     yield from resource.dependencies
     yield from filter(None, (resource.parent, provider_urn(resource.provider), resource.deleted_with))
-
-
-def _write_retained(environment: LocalEnvironment, kept: list[Resource]) -> None:
-    """What stayed, in the format of `pulumi import --file`."""
-    resources = [{"type": r.type, "name": r.name, "id": r.id} for r in kept if r.custom and not r.is_provider]
-    text = json.dumps({"resources": resources}, indent=1) + "\n"
-    (environment.places.folder / "retained.json").write_text(text, encoding="utf-8")

@@ -55,6 +55,7 @@ class LocalExecutor:
     """The embedded providers behind one executor."""
 
     planning = False
+    asks_provider = True
 
     def __init__(self, providers: Mapping[str, Provider], *, include_data: bool = False):
         self._providers = providers

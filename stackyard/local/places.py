@@ -31,6 +31,10 @@ class Places:
         """The stack's state, in the format of `pulumi stack export`."""
         return self.folder / "state" / f"{stack}.json"
 
+    def retained(self, stack: str) -> Path:
+        """What the last destroy of the stack left, in the format of `pulumi import --file`."""
+        return self.folder / "state" / f"{stack}.retained.json"
+
     @property
     def emulator_record(self) -> Path:
         """Process id, its start, and port of the running emulator (JSON)."""

@@ -190,6 +190,7 @@ def derive(resource: Resource, place: Place) -> tuple[str, dict[str, Value]]:
     """Id and outputs of a resource as if it had been created: its inputs, plus what its type computes."""
     outputs = dict(resource.inputs)
     if resource.type.startswith(PROVIDER_PREFIX):
+        outputs.pop("__internal", None)
         return stable_uuid(resource.urn), outputs
     if resource.type.startswith("kubernetes:"):
         return derive_kubernetes(resource)

@@ -222,7 +222,11 @@ class Evaluation:
         return _finished(goal, done)
 
     def _create(self, goal: Resource) -> Done:
-        return self._executor.create(goal) if goal.custom else Done()
+        if not goal.custom:
+            return Done()
+        if self._executor.asks_provider and has_unknown(self.provider_inputs(provider_urn(goal.provider)) or {}):
+            return Done()
+        return self._executor.create(goal)
 
     def _dependents(self, prior: Resource) -> list[Resource]:
         found = replaced_with(prior, tuple(self._prior.values()), self._forces)

@@ -21,6 +21,8 @@ class Done:
 class Executor(Protocol):
     planning: bool
     """Nothing really happens; the program is told so (`pulumi.runtime.is_dry_run`)."""
+    asks_provider: bool
+    """A provider whose own configuration is unknown cannot be asked, so what it would create is wholly unknown."""
 
     def create(self, goal: Resource) -> Done: ...
 
@@ -33,6 +35,7 @@ class Deriving:
     """For captures: outputs that AWS would compute get plausible values derived from the URN."""
 
     planning = True
+    asks_provider = False
 
     def __init__(self, place: Place):
         self._place = place
@@ -50,6 +53,8 @@ class Deriving:
 
 class Planning(Deriving):
     """For plans: what a create or a replacement would compute is unknown, as in `pulumi preview`."""
+
+    asks_provider = True
 
     def __init__(self) -> None:
         super().__init__(Place("", ""))

@@ -29,6 +29,9 @@ FEATURES = [
     rp.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
 ]
 
+BUILT_IN = "pulumi"
+"""The engine's own provider, of stack references. No setting disables its default."""
+
 StackOutputs = Callable[[str], Mapping[str, Value]]
 """Outputs of another stack by its full name, `organization/project/stack`. Raises UserError when nobody knows it."""
 
@@ -75,7 +78,7 @@ class Monitor:
                 "name the facts in the stack file, `stackyard preflight` checks them"
             )
         inputs = decode(request.properties)
-        outputs = self._evaluation_reference(str(inputs.get("name", request.name)))
+        outputs = self._referenced(str(inputs.get("name", request.name)))
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -85,11 +88,12 @@ class Monitor:
             inputs=inputs,
             outputs=outputs,
             parent=request.parent,
+            provider=request.provider or self._default_provider(BUILT_IN, request),
         )
         self._evaluation.read(resource)
         return rp.ReadResourceResponse(urn=urn, id=request.id, properties=encode(outputs))
 
-    def _evaluation_reference(self, name: str) -> dict[str, Value]:
+    def _referenced(self, name: str) -> dict[str, Value]:
         outputs = self._stack_outputs(name)
         secret = sorted(key for key, value in outputs.items() if isinstance(value, Secret))
         return {"name": name, "outputs": dict(outputs), "secretOutputNames": secret}
@@ -134,14 +138,14 @@ class Monitor:
         return replace(goal, provider=self._default_provider(package, request))
 
     def _default_provider(self, package: str, request: Any) -> str:
-        version = request.version or self._package_version(request)
+        version = "" if package == BUILT_IN else request.version or self._package_version(request)
         suffix = f"_{version}".replace(".", "_").replace("-", "_").replace("+", "_") if version else ""
         type_, name = f"{PROVIDER_PREFIX}{package}", f"default{suffix}"
         urn = make_urn(self._evaluation.project, self._evaluation.stack, type_, name)
         with self._default_lock:
             known = self._evaluation.known(urn)
             if known is None:
-                inputs = {"__internal": {}, **({"version": version} if version else {})}
+                inputs = {} if package == BUILT_IN else {"__internal": {}, **({"version": version} if version else {})}
                 known = self._evaluation.register(Resource(urn=urn, type=type_, name=name, inputs=inputs), ())
         return f"{urn}::{known.id if known else stable_uuid(urn)}"
 

@@ -65,11 +65,11 @@ class Asset:
 
 
 def decode(struct: struct_pb2.Struct | Mapping[str, Any]) -> dict[str, Value]:
-    """A resource's properties from the wire. Nulls are dropped, as the engine drops them.
+    """A resource's properties from the wire, nulls included.
 
     Keys come sorted: a protobuf map has no order, and captures must not depend on it.
     """
-    return {key: value for key, item in sorted(struct.items()) if (value := _decode(item)) is not None}
+    return {key: _decode(item) for key, item in sorted(struct.items())}
 
 
 def _decode(item: Any) -> Value:
@@ -195,12 +195,12 @@ def from_json(value: Any) -> Value:
 
 
 def plain(value: Value) -> Value:
-    """The value with its secrets in clear: for a provider's call, never for a log or a file."""
+    """The value with its secrets in clear and without nulls: for a provider's call, never for a log or a file."""
     match value:
         case Secret(value=inner):
             return plain(inner)
         case Mapping():
-            return {key: plain(entry) for key, entry in value.items()}
+            return {key: plain(entry) for key, entry in value.items() if entry is not None}
         case list():
             return [plain(entry) for entry in value]
         case _:

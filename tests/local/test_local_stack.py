@@ -60,8 +60,17 @@ def test_a_destroy_keeps_data_and_a_second_one_with_data_leaves_nothing(checkout
     assert s3.get_object(Bucket=bucket, Key="precious.txt")["Body"].read() == b"data"
     left = state.read(checkout.places().state("local"))
     assert left is not None and left.named("data-policy") and not left.of_type("aws:ec2/vpc:Vpc")
-    retained = json.loads((checkout.places().folder / "retained.json").read_text(encoding="utf-8"))
-    assert {"type": "aws:s3/bucket:Bucket", "name": "data-bucket", "id": bucket} in retained["resources"]
+    retained = json.loads(checkout.places().retained("local").read_text(encoding="utf-8"))["resources"]
+    (entry,) = (resource for resource in retained if resource["name"] == "data-bucket")
+    assert entry == {
+        "type": "aws:s3/bucket:Bucket",
+        "name": "data-bucket",
+        "id": bucket,
+        "parent": "data",
+        "provider": "aws",
+        "version": "7.51.1",
+    }
+    assert [r["type"] for r in retained][:2] == ["pulumi:providers:aws", "stackyard:index:ContainerRegistry"]
 
     assert "created" in up(checkout), "the data is taken up again"
     assert s3.get_object(Bucket=bucket, Key="precious.txt")["Body"].read() == b"data"

@@ -25,6 +25,8 @@ def forces(type_: str) -> Forces:
 class StandIn:
     """Answers as the stand-in did: ids are `<name>-id`; in a preview the arn and id of what is created are unknown."""
 
+    asks_provider = True
+
     def __init__(self, *, planning: bool):
         self.planning = planning
 
