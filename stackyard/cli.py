@@ -54,7 +54,7 @@ def _root() -> Path:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -103,7 +103,7 @@ def local_up(
         from stackyard.local.report import write_report
 
         run_due(root, env, console)
-        console.print(f"\nReport: {write_report(root, env)}", soft_wrap=True)
+        console.print(f"\nReport: {os.path.relpath(write_report(root, env))}")
     print_next(env, console)
 
 
@@ -220,7 +220,7 @@ def report(env: Environment = "local") -> None:
     """Write the report of the environment, its last run and its model."""
     from stackyard.local.report import write_report
 
-    _console().print(str(write_report(_root(), env)), soft_wrap=True)
+    _console().print(os.path.relpath(write_report(_root(), env)))
 
 
 @app.command()

@@ -1,5 +1,10 @@
 """What `up` and `destroy` end with: what is there now, and what can be done next."""
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -23,12 +28,20 @@ def print_outputs(provisioned: Provisioned, console: Console) -> None:
 
 def print_next(env: str, console: Console) -> None:
     option = "" if env == "local" else f" --env {env}"
+    stackyard = command()
     console.print("\nNext:")
     if env == "local":
-        console.print("  stackyard pipelines run training --from 2013-01 --to 2013-03")
-        console.print("  stackyard models show champion")
-    console.print(f"  stackyard local status{option}")
-    console.print(f"  stackyard local destroy{option}")
+        console.print(f"  {stackyard} pipelines run training --from 2013-01 --to 2013-02")
+        console.print(f"  {stackyard} models show champion")
+    console.print(f"  {stackyard} local status{option}")
+    console.print(f"  {stackyard} local destroy{option}")
+
+
+def command() -> str:
+    """How the reader calls us: by name where that finds us, else by the way to the virtual environment."""
+    ours = Path(sys.executable).with_name("stackyard")
+    found = shutil.which("stackyard")
+    return "stackyard" if found and Path(found).resolve() == ours.resolve() else os.path.relpath(ours)
 
 
 def _short(value: object, limit: int = 160) -> str:

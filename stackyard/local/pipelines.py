@@ -245,7 +245,7 @@ def print_pipelines(root: Path, env: str, console: Console) -> None:
             "yes" if there else "no",
             declaration.description,
         )
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def compile_pipelines(root: Path, names: Sequence[str], console: Console) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from stackyard.program.deployment import PROVIDER_PREFIX
+
 SIGNS = {
     "create": ("[green]+[/]", "created"),
     "update": ("[yellow]~[/]", "updated"),
@@ -56,7 +58,8 @@ class Progress:
 
     def _done(self, event: Mapping[str, Any], seconds: float) -> None:
         self.counts[event["op"]] += 1
-        if event["custom"] and event["op"] in ("create", "update", "create-replacement", "same"):
+        provider = event["type"].startswith(PROVIDER_PREFIX)
+        if event["custom"] and not provider and event["op"] in ("create", "update", "create-replacement", "same"):
             self.recorded += event["recorded"]
             self.emulated += not event["recorded"]
         if event["op"] not in SIGNS or not event["custom"]:

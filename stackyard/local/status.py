@@ -30,7 +30,7 @@ def print_status(root: Path, env: str, console: Console) -> None:
                 children = [r for r in deployment if r.parent == resource.urn and r.custom]
                 recorded = sum(child.recorded for child in children)
                 table.add_row(resource.type.rsplit(":", 1)[-1], resource.name, str(len(children)), str(recorded or ""))
-        console.print(table)
+        console.print(table, soft_wrap=False)
     kept = mirror.current(places)
     console.print(f"Snapshot: {kept.objects} objects" if kept else "Snapshot: none yet")
 

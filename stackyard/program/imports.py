@@ -13,7 +13,7 @@ from stackyard.program.values import to_json
 
 
 def import_file(deployment: Deployment, kept: Iterable[Resource]) -> dict[str, Any]:
-    """The file's content for the `kept` resources of a deployment. Import it with `--protect=false`: the program protects."""
+    """The file for the `kept` resources of a deployment. Import it with `--protect=false`: the program protects."""
     wanted = {resource.urn for resource in kept}
     by_urn = deployment.by_urn()
     resources = [by_urn[urn] for urn in by_urn if urn in wanted]

@@ -101,8 +101,9 @@ def timed(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: s
 def alternately(
     measured: Callable[[], float], floor: Callable[[], float], runs: int, say: Say
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Times of both, taken in turns, so that what else the machine does meets both. One run of each before is not kept."""
-    measured(), floor()
+    """Times of both, taken in turns, so that what else the machine does meets both. A first run of each is not kept."""
+    measured()
+    floor()
     times: list[float] = []
     floors: list[float] = []
     for run in range(1, runs + 1):

@@ -1,10 +1,11 @@
 """The floor of the deployed training: the same functions in the order of flow.py, called in one process.
 
-`python -m tests.bench.plain_training DATA_URI ARTIFACTS_URI TRACKING_URI IMAGE`; parameters are the declaration's defaults.
+`python -m tests.bench.plain_training DATA_URI ARTIFACTS_URI TRACKING_URI IMAGE`, with the declaration's defaults.
 """
 
 import sys
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any
 
 from pipelines import storage
@@ -19,12 +20,11 @@ from pipelines.training.train import TrainSettings, train
 from pipelines.training.validate import validate
 
 RUN_ID = "plain"
-CHECKED = ("train_from", "train_to", "evaluate_from", "evaluate_to", "margin", "device")
 
 
 def main(data_uri: str, artifacts_uri: str, tracking_uri: str, image: str) -> None:
     p: dict[str, Any] = {parameter.name: parameter.default for parameter in DECLARATION.parameters}
-    check_request(**{name: p[name] for name in CHECKED})
+    check_request(**{name: p[name] for name in signature(check_request).parameters})
     ingest(data_uri, p["ingest_from"], p["ingest_to"], source=p["source"])
     training = ingest(data_uri, p["train_from"], p["train_to"], source=p["source"])
     evaluation = ingest(data_uri, p["evaluate_from"], p["evaluate_to"], source=p["source"])

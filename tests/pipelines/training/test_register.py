@@ -79,7 +79,7 @@ def test_the_first_model_has_to_beat_the_late_rate_of_the_hour(evaluation: Evalu
     assert decide(with_auc(evaluation, 0.61), 0.005).promote
     refused = decide(with_auc(evaluation, 0.604), 0.005)
     assert not refused.promote
-    assert "There is no champion yet; the candidate" in refused.reason
+    assert "There was no champion; the candidate" in refused.reason
 
 
 def test_a_model_without_a_score_is_never_promoted(evaluation: Evaluation):
