@@ -77,7 +77,7 @@ def decide(
     auc = candidate.scores.roc_auc
     if champion_version is None or champion_roc_auc is None:
         against, rival = candidate.baseline.roc_auc, "the late rate of the scheduled hour"
-        prefix = "There is no champion yet; the"
+        prefix = "There was no champion; the"
     else:
         against, rival, prefix = champion_roc_auc, f"the champion, version {champion_version},", "The"
     # Rounded as the scores are: 0.7 - 0.695 must count as 0.005.
