@@ -35,6 +35,8 @@ check: $(dev) ## lint, format, types, freshness of generated files
 	$(python) -m ruff format --check .
 	$(python) -m pyright
 	$(python) -m tools.locks --check
+	$(python) -m stacks.reference
+	$(stackyard) pipelines compile --check
 
 bench: $(dev) ## measure, print a table, write bench.json
 	$(python) -m tests.bench $(ARGS)

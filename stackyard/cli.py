@@ -157,11 +157,15 @@ def pipelines_list(env: Environment = "local") -> None:
 @pipelines.command("compile")
 def pipelines_compile(
     names: Annotated[list[str] | None, typer.Argument(help="Pipelines; none means all.", metavar="[NAME]...")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a compiled form is stale.")] = False,
 ) -> None:
     """Compile pipelines offline into pipelines/NAME/compiled and their code packages."""
-    from stackyard.local.pipelines import compile_pipelines
+    from stackyard.local.pipelines import check_compiled, compile_pipelines
 
-    compile_pipelines(_root(), names or [], _console())
+    if check:
+        check_compiled(_root(), names or [], _console())
+    else:
+        compile_pipelines(_root(), names or [], _console())
 
 
 @pipelines.command("run")
@@ -224,8 +228,11 @@ def report(env: Environment = "local") -> None:
 
 
 @app.command()
-def ui(env: Environment = "local") -> None:
+def ui(
+    env: Environment = "local",
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1. Default: a fixed one, or the next free.")] = None,
+) -> None:
     """Open MLflow on the environment's models; Ctrl-C ends it."""
     from stackyard.local.ui import serve
 
-    serve(_root(), env, _console())
+    serve(_root(), env, _console(), port=port)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stackyard.program.deployment import STACK_REFERENCE_TYPE, STACK_TYPE, Deployment, Resource
+from stackyard.program.replacement import forces_of
 from stackyard.program.values import Secret, walk
 
 REQUIRED_TAGS = {"owner", "environment", "cost-centre", "managed-by", "component"}
@@ -109,6 +110,13 @@ def _open_leaves(values: dict) -> Iterator[tuple[str, object]]:
 
 def _is_reference(value: object) -> bool:
     return isinstance(value, str) and value.startswith("arn:")
+
+
+def without_replacement_row(deployment: Deployment) -> Iterator[str]:
+    """Types of which nobody wrote down what replaces them: a plan would call every change of theirs an update."""
+    for resource in deployment:
+        if resource.custom and not resource.external and not forces_of(resource.type).known:
+            yield f"{resource.type} has no row in stackyard/program/replacement.py"
 
 
 def badly_named_children(deployment: Deployment) -> Iterator[str]:

@@ -23,6 +23,7 @@ RULES = [
     contracts.without_explicit_provider,
     contracts.looked_up,
     contracts.plain_secrets,
+    contracts.without_replacement_row,
     contracts.badly_named_children,
     contracts.parentless,
     contracts.opened_to_everyone,
@@ -59,6 +60,7 @@ PLANTED = {
     contracts.without_explicit_provider: lambda: aws.s3.Bucket("b"),
     contracts.plain_secrets: lambda: k8s.helm.v3.Release("r", chart="c", values={"adminPassword": "hunter2"}),
     contracts.badly_named_children: lambda: aws.s3.Bucket("b", opts=ResourceOptions(parent=Box("box"))),
+    contracts.without_replacement_row: lambda: aws.glue.Crawler("c", role="r", database_name="d"),
     contracts.parentless: lambda: aws.s3.Bucket("b"),
     contracts.opened_to_everyone: lambda: aws.s3.BucketPolicy(
         "p", bucket="b", policy='{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}]}'

@@ -150,6 +150,7 @@ def gain_shares(booster: xgboost.Booster) -> tuple[tuple[str, float], ...]:
     """Share of the total gain by feature; a feature that no tree uses has 0."""
     names = booster.feature_names or []
     gains = booster.get_score(importance_type="total_gain")
+    # One number a feature: lists, which the annotation allows too, come from linear boosters only.
     values = {name: float(gains.get(name, 0.0)) for name in names}  # pyright: ignore[reportArgumentType]
     total = sum(values.values()) or 1.0
     shares = [(name, round(value / total, 6)) for name, value in values.items()]

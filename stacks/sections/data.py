@@ -18,7 +18,12 @@ class DataBucket(Section):
         "Days that overwritten and deleted objects are kept.", 90, 365, "noncurrent_days", ge=1, le=36_500
     )
     expire_days: int | None = setting(
-        "Days after which current objects are deleted. Default: never.", 730, default=None, ge=1, le=36_500
+        "Days after which current objects are deleted. Default: never.",
+        730,
+        default=None,
+        ge=1,
+        le=36_500,
+        json_schema_extra={"x-not-built": "objects would be kept for ever, although the setting says otherwise"},
     )
     lock_days: int | None = setting(
         "Days that nobody, the account's root included, can delete an object. Default: no object lock.",

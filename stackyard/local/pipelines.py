@@ -262,6 +262,26 @@ def compile_pipelines(root: Path, names: Sequence[str], console: Console) -> Non
     _prune(root / ".stackyard" / "packages", root)
 
 
+def check_compiled(root: Path, names: Sequence[str], console: Console) -> None:
+    """Raises UserError, naming the files, unless the named pipelines, or all, are compiled from today's sources.
+
+    Writes nothing.
+    """
+    from pipelines.compile.compiler import stale
+    from pipelines.declaration import declarations
+
+    chosen = list(names) or list(declarations())
+    for name in chosen:
+        _require(root, name)
+    files = [f"pipelines/{name}/compiled/{file}" for name in chosen for file in stale(name, root=root)]
+    if files:
+        command = " ".join(["stackyard pipelines compile", *names])
+        raise UserError(
+            f"not what the sources compile to now: {', '.join(files)}. Run `{command}` and commit what it writes."
+        )
+    console.print(f"{escape(', '.join(chosen))}: compiled from the sources as they are")
+
+
 def _prune(folder: Path, root: Path) -> None:
     """Keeps the code packages that the committed forms name; older ones stay in the buckets."""
     from pipelines.compile.compiled import read_compiled

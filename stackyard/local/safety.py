@@ -16,6 +16,7 @@ from stackyard.local.places import Places
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
 
 EMULATED_ACCOUNT_ID = "123456789012"
 """The account that moto answers for (moto.core.DEFAULT_ACCOUNT_ID)."""
@@ -77,7 +78,7 @@ def child_environment(
     `extra` may set anything but what would lead away from the emulator: keys, profiles, other endpoints, proxies and
     HOME raise UserError. Its PYTHONPATH and PATH are put behind ours.
     """
-    _require_loopback(endpoint)
+    require_loopback(endpoint)
     environment = base_environment(places) | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": region,
@@ -95,7 +96,7 @@ def child_environment(
 def _refuse_escape(name: str, value: str) -> None:
     upper = name.upper()
     if upper.startswith("AWS_ENDPOINT_URL") or upper == "METAFLOW_S3_ENDPOINT_URL":
-        _require_loopback(value)
+        require_loopback(value)
     elif (
         upper in _PROXY_NAMES
         or upper in ("HOME", "NO_PROXY", "METAFLOW_HOME", "PULUMI_HOME")
@@ -129,8 +130,16 @@ def session(region: str) -> "boto3.Session":
 @cache
 def _session(region: str) -> "boto3.Session":
     import boto3
+
+    keys = (DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY)
+    return boto3.Session(*keys, region_name=region, botocore_session=bare_session())
+
+
+def bare_session() -> "botocore.session.Session":
+    """A new botocore session that reads no environment variable, no file and no service model but botocore's own."""
     import botocore.configprovider as botocore_config
     import botocore.session
+    from botocore.loaders import Loader
 
     # Every variable keeps its default and loses its environment name and its name in the configuration file.
     variables = cast(dict[str, Any], botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES)  # pyright: ignore[reportUnknownMemberType]
@@ -139,12 +148,15 @@ def _session(region: str) -> "boto3.Session":
     }
     unnamed["config_file"] = unnamed["credentials_file"] = (None, None, os.devnull, None)
     bare = botocore.session.Session(session_vars=unnamed)
-    return boto3.Session(DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY, region_name=region, botocore_session=bare)
+    # Without the default search paths ~/.aws/models cannot change what a call means.
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    bare.register_component("data_loader", loader)
+    return bare
 
 
 def client(service: str, *, endpoint: str, region: str = "us-east-1") -> Any:
     """A boto3 client that can only reach `endpoint`, which must be on loopback; one per service, region, endpoint."""
-    _require_loopback(endpoint)
+    require_loopback(endpoint)
     # Sessions are not thread-safe, clients are.
     with _clients:
         return _client(service, endpoint, region)
@@ -177,7 +189,7 @@ def assert_emulator(endpoint: str, account_id: str) -> None:
     """
     from stackyard.local.emulator import identity
 
-    _require_loopback(endpoint)
+    require_loopback(endpoint)
     if account_id != EMULATED_ACCOUNT_ID:
         raise UserError(
             f"The program is set to account {account_id}, but a local environment may only use the emulated account "
@@ -196,7 +208,8 @@ def assert_emulator(endpoint: str, account_id: str) -> None:
         )
 
 
-def _require_loopback(endpoint: str) -> None:
+def require_loopback(endpoint: str) -> None:
+    """Raises UserError unless the endpoint is plain HTTP to a literal loopback address."""
     parts = urlsplit(endpoint)
     try:
         loopback = ipaddress.ip_address(parts.hostname or "").is_loopback

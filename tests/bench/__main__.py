@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.bench.measure import MeasureFailed, Result, progress, table
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS = 5
 
 
-def document(results: Sequence[Result], failures: Mapping[str, str], when: datetime) -> dict[str, object]:
+def document(results: Sequence[Result], failures: Mapping[str, str], when: datetime) -> dict[str, Any]:
     """What bench.json holds: the times with what they depend on."""
     return {
         "date": when.date().isoformat(),

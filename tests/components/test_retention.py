@@ -1,8 +1,14 @@
 """What a destroy does to data, and that less than protection is never silent."""
 
+import pulumi
 import pytest
 
 from components.retention import PROTECTED, Retention, RetentionMode
+
+
+@pytest.fixture
+def parent(mocker):
+    return mocker.create_autospec(pulumi.Resource, instance=True)
 
 
 @pytest.mark.parametrize(
@@ -13,9 +19,10 @@ from components.retention import PROTECTED, Retention, RetentionMode
         (RetentionMode.DISPOSABLE, None, None),
     ],
 )
-def test_each_mode_protects_and_retains_as_it_says(mode, protect, retain):
+def test_each_mode_protects_and_retains_as_it_says(mode, protect, retain, parent):
     reason = "" if mode is RetentionMode.PROTECTED else "example data only"
-    options = Retention(mode=mode, reason=reason).options(None)
+    options = Retention(mode=mode, reason=reason).options(parent)
+    assert options.parent is parent
     assert (options.protect, options.retain_on_delete) == (protect, retain)
 
 

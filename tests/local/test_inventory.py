@@ -4,20 +4,12 @@ import pytest
 
 from stackyard.local import emulator, safety
 from stackyard.local.inventory import LISTINGS, inventory, pending_deletion
-from stackyard.local.places import Places
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 ALLOW = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}'
 )
 REGION = "us-east-1"
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory):
-    places = Places(tmp_path_factory.mktemp("emulator"), "local")
-    yield emulator.start(places).endpoint
-    emulator.stop(places)
 
 
 @pytest.fixture

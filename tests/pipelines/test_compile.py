@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import tarfile
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
 from pipelines.compile import compile_pipeline, compiler, read_compiled, require_package, stale
 from pipelines.compile.archive import gzip_stored, repack
@@ -15,6 +17,7 @@ from pipelines.compile.shape import DEADLINE_SECONDS
 from pipelines.declaration import Resources
 from pipelines.schedule import cron_workflow
 from pipelines.tokens import SHELL_SAFE, strings, tokens
+from stackyard.cli import app
 from stackyard.errors import InvalidInput, UserError
 from tests.pipelines.projects import DECLARATION, FLOW, project
 
@@ -214,6 +217,29 @@ def test_staleness_is_seen(tiny, translation, monkeypatch):
     monkeypatch.setattr(compiler, "translate", lambda *_: translation)
     monkeypatch.setattr("pipelines.declaration.declaration", lambda name: replace(DECLARATION, schedule="0 4 1 * *"))
     assert stale("tiny", root=root) == ["CronWorkflow.json", "pipeline.json"]
+
+
+def test_the_check_names_stale_files_and_writes_nothing(tiny, translation, tmp_path, monkeypatch):
+    root = shutil.copytree(tiny[0], tmp_path / "root")
+    monkeypatch.setattr(compiler, "translate", lambda *_: translation)
+    monkeypatch.setattr("pipelines.declaration.declarations", lambda: {"tiny": DECLARATION})
+    monkeypatch.setattr("stackyard.cli._root", lambda: root)
+
+    def check():
+        return CliRunner().invoke(app, ["pipelines", "compile", "--check"])
+
+    fresh = check()
+    assert (fresh.exit_code, fresh.output) == (0, "tiny: compiled from the sources as they are\n")
+    template = root / "pipelines" / "tiny" / "compiled" / "WorkflowTemplate.json"
+    template.write_text("{}\n")
+    error = check().exception
+    assert isinstance(error, UserError)
+    assert str(error) == (
+        "not what the sources compile to now: pipelines/tiny/compiled/WorkflowTemplate.json. "
+        "Run `stackyard pipelines compile` and commit what it writes."
+    )
+    assert error.exit_status == 1
+    assert template.read_text() == "{}\n", "a check mends nothing"
 
 
 def test_a_missing_package_is_answered_with_the_command_that_makes_it(tiny, tmp_path):

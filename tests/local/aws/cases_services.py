@@ -89,8 +89,8 @@ COMPUTE = {
         tags=False,
     ),
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": Case(
-        of(ecrRepositoryPrefix="quay", upstreamRegistryUrl="quay.io"),
-        of(credentialArn="arn:aws:secretsmanager:eu-central-1:123456789012:secret:ecr-pullthroughcache/quay-AbCdEf"),
+        of(ecrRepositoryPrefix="shared", upstreamRegistryUrl="111122223333.dkr.ecr.eu-central-1.amazonaws.com"),
+        of(customRoleArn="arn:aws:iam::123456789012:role/pull-through"),
         tags=False,
         recorded=True,
     ),

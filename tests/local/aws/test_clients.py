@@ -7,7 +7,8 @@ from botocore.loaders import Loader
 
 from stackyard.errors import UserError
 from stackyard.local.aws import AwsProvider
-from stackyard.local.aws.clients import DUMMY_KEY, Clients
+from stackyard.local.aws.clients import Clients
+from stackyard.local.safety import DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY
 from tests.local.aws.support import ACCOUNT, REGION
 
 
@@ -19,15 +20,16 @@ from tests.local.aws.support import ACCOUNT, REGION
         "https://127.0.0.1:5000",
         "http://127.0.0.1.example.com:5000",
         "http://0.0.0.0:5000",
+        "http://localhost:5000",
         "",
     ],
 )
 def test_an_endpoint_that_is_not_on_loopback_is_refused(endpoint: str):
-    with pytest.raises(UserError, match="only an emulator on this machine"):
+    with pytest.raises(UserError, match="talks to its emulator only"):
         AwsProvider(endpoint=endpoint, account_id=ACCOUNT, region=REGION)
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:5000", "http://[::1]:5000", "http://localhost:5000"])
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:5000", "http://[::1]:5000"])
 def test_loopback_endpoints_are_accepted(endpoint: str):
     Clients(endpoint)
 
@@ -63,7 +65,8 @@ def test_profiles_keys_proxies_and_config_files_of_the_environment_are_ignored(
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
     assert client.meta.region_name == REGION
     credentials = client._request_signer._credentials
-    assert (credentials.access_key, credentials.secret_key, credentials.token) == (DUMMY_KEY, DUMMY_KEY, None)
+    keys = (DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY, None)
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == keys
     assert client._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:5000") is None
 
 

@@ -16,6 +16,11 @@ CASES = NETWORK | STORAGE | IDENTITY | COMPUTE | MESSAGING | DATABASES
 @pytest.fixture(scope="module")
 def world(cloud: Cloud) -> World:
     """Resources that the others stand on."""
+    networks = network_world(cloud)
+    return networks | storage_world(cloud) | service_world(cloud, networks["subnets"])
+
+
+def network_world(cloud: Cloud) -> World:
     vpc = cloud.make("aws:ec2/vpc:Vpc", "base", cidrBlock="10.40.0.0/16", enableDnsHostnames=True)
     subnets = [
         cloud.make(
@@ -37,49 +42,49 @@ def world(cloud: Cloud) -> World:
     ]
     address = cloud.make("aws:ec2/eip:Eip", "base", domain="vpc")
     nat = cloud.make("aws:ec2/natGateway:NatGateway", "base", allocationId=address.id, subnetId=subnets[0].id)
-    keys = [cloud.make("aws:kms/key:Key", f"base-{n}", description="base") for n in range(2)]
-    roles = [cloud.make("aws:iam/role:Role", f"base-{n}", name=f"base-{n}", assumeRolePolicy=TRUST) for n in range(2)]
-    logs = cloud.make("aws:cloudwatch/logGroup:LogGroup", "base", name="/base/flow")
-    bucket = cloud.make("aws:s3/bucket:Bucket", "base", bucket="base-bucket")
-    locked = cloud.make("aws:s3/bucket:Bucket", "locked", bucket="base-locked", objectLockEnabled=True)
-    target = log_target(cloud)
-    topic = cloud.make("aws:sns/topic:Topic", "base", name="base")
-    queue = cloud.make("aws:sqs/queue:Queue", "base", name="base")
-    rule = cloud.make("aws:cloudwatch/eventRule:EventRule", "base", name="base", eventPattern='{"source": ["aws.ec2"]}')
-    secret = cloud.make("aws:secretsmanager/secret:Secret", "base", name="base")
-    group = cloud.make(
-        "aws:rds/subnetGroup:SubnetGroup", "base", name="base", subnetIds=[subnet.id for subnet in subnets]
-    )
-    repository = cloud.make("aws:ecr/repository:Repository", "base", name="base/images")
-    cluster = cloud.make(
-        "aws:eks/cluster:Cluster",
-        "base",
-        name="base",
-        roleArn=roles[0].outputs["arn"],
-        vpcConfig={"subnetIds": [subnet.id for subnet in subnets]},
-    )
     return {
         "vpc": vpc.id,
         "subnets": [subnet.id for subnet in subnets],
         "gateway": gateway.id,
         "tables": [table.id for table in tables],
         "groups": [group.id for group in groups],
-        "nat": nats[0].id,
+        "nat": nat.id,
+    }
+
+
+def storage_world(cloud: Cloud) -> World:
+    keys = [cloud.make("aws:kms/key:Key", f"base-{n}", description="base") for n in range(2)]
+    return {
         "keys": [key.outputs["arn"] for key in keys],
         "key_ids": [key.id for key in keys],
+        "logs": cloud.make("aws:cloudwatch/logGroup:LogGroup", "base", name="/base/flow").outputs["arn"],
+        "bucket": cloud.make("aws:s3/bucket:Bucket", "base", bucket="base-bucket").id,
+        "locked": cloud.make("aws:s3/bucket:Bucket", "locked", bucket="base-locked", objectLockEnabled=True).id,
+        "target": log_target(cloud).id,
+        "secret": cloud.make("aws:secretsmanager/secret:Secret", "base", name="base").id,
+        "repository": cloud.make("aws:ecr/repository:Repository", "base", name="base/images").id,
+    }
+
+
+def service_world(cloud: Cloud, subnets: list[str]) -> World:
+    roles = [cloud.make("aws:iam/role:Role", f"base-{n}", name=f"base-{n}", assumeRolePolicy=TRUST) for n in range(2)]
+    queue = cloud.make("aws:sqs/queue:Queue", "base", name="base")
+    rule = cloud.make("aws:cloudwatch/eventRule:EventRule", "base", name="base", eventPattern='{"source": ["aws.ec2"]}')
+    cluster = cloud.make(
+        "aws:eks/cluster:Cluster",
+        "base",
+        name="base",
+        roleArn=roles[0].outputs["arn"],
+        vpcConfig={"subnetIds": subnets},
+    )
+    return {
         "roles": [role.id for role in roles],
         "role_arns": [role.outputs["arn"] for role in roles],
-        "logs": logs.outputs["arn"],
-        "bucket": bucket.id,
-        "locked": locked.id,
-        "target": target.id,
-        "topic": topic.id,
+        "topic": cloud.make("aws:sns/topic:Topic", "base", name="base").id,
         "queue": queue.id,
         "queue_arn": queue.outputs["arn"],
         "rule": rule.id,
-        "secret": secret.id,
-        "subnet_group": group.id,
-        "repository": repository.id,
+        "subnet_group": cloud.make("aws:rds/subnetGroup:SubnetGroup", "base", name="base", subnetIds=subnets).id,
         "cluster": cluster.id,
     }
 

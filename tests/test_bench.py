@@ -1,0 +1,123 @@
+"""The arithmetic and the table of `make bench`, and what it refuses to measure. No test here asserts a time."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+
+import pytest
+
+from stackyard import __main__ as module_program
+from tests.bench import __main__ as bench
+from tests.bench import cases
+from tests.bench.measure import MeasureFailed, Result, alternately, table, timed
+
+
+def result(**changes) -> Result:
+    """Ten seconds over a floor of two, two parts to judge by default."""
+    values = {
+        "name": "example",
+        "what": "an example",
+        "floor_what": "its floor",
+        "measured": (9.0, 10.0, 30.0),
+        "floor": (2.0, 2.0, 2.5),
+        "aim": 5.0,
+        "judged": "ratio",
+    }
+    return Result(**(values | changes))
+
+
+def test_one_slow_run_does_not_move_the_median():
+    assert (result().median, result().floor_median, result().ratio) == (10.0, 2.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("judged", "steps", "value"), [("ratio", 1, 5.0), ("seconds", 1, 10.0), ("seconds a step", 4, 2.0)]
+)
+def test_an_aim_judges_the_ratio_the_time_or_the_difference_a_step(judged, steps, value):
+    judged_result = result(judged=judged, steps=steps)
+    assert judged_result.value == value
+    assert result(judged=judged, steps=steps, aim=value).met, "the aim itself still counts"
+    assert not result(judged=judged, steps=steps, aim=value - 0.01).met
+
+
+def test_a_planted_slow_case_is_shown_as_not_met():
+    planted = table([result(), result(what="slow", measured=(11.0,))])
+    header, _, quick, slow = planted.splitlines()
+    assert header.split() == ["what", "median", "floor", "ratio", "judged", "aim"]
+    assert quick.split() == ["an", "example", "10.00", "s", "2.00", "s", "5.00", "5.00", "at", "most", "5", "met"]
+    assert slow.endswith("NOT MET") and " 5.50 " in slow
+    assert header.index("median") == slow.index("11.00 s"), "the columns stand below their heads"
+
+
+def test_a_process_that_fails_has_no_time(tmp_path):
+    with pytest.raises(MeasureFailed, match=r"status 3:\nwhy"):
+        timed([sys.executable, "-c", "print('why'); raise SystemExit(3)"], cwd=tmp_path, env={})
+
+
+def test_runs_alternate_and_the_first_of_each_is_not_kept():
+    order: list[str] = []
+
+    def run(name):
+        order.append(name)
+        return float(len(order))
+
+    said: list[str] = []
+    times = alternately(lambda: run("measured"), lambda: run("floor"), 2, said.append)
+    assert order == ["measured", "floor"] * 3
+    assert times == ((3.0, 5.0), (4.0, 6.0))
+    assert len(said) == 2, "each run is told while it happens"
+
+
+def test_a_floor_that_registers_something_else_is_refused():
+    cases.same_registrations([("a:b:C", "x")], [("a:b:C", "x")])
+    with pytest.raises(MeasureFailed, match="'y'"):
+        cases.same_registrations([("a:b:C", "x"), ("a:b:C", "y")], [("a:b:C", "x")])
+
+
+def run_bench(monkeypatch, tmp_path, planted, *arguments):
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(cases, "CASES", planted)
+    monkeypatch.setattr(cases, "DEFAULT", tuple(planted))
+    status = bench.main(arguments)
+    return status, json.loads((tmp_path / "bench.json").read_text())
+
+
+def test_a_missed_aim_is_written_down_and_is_no_failure(monkeypatch, tmp_path, capsys):
+    status, written = run_bench(monkeypatch, tmp_path, {"slow": lambda runs, say: [result(aim=1.0)]})
+    assert status == 0
+    assert [(r["name"], r["ratio"], r["met"]) for r in written["results"]] == [("example", 5.0, False)]
+    assert "NOT MET" in capsys.readouterr().out
+
+
+def test_what_cannot_be_measured_does_not_hide_the_rest_and_is_a_failure(monkeypatch, tmp_path, capsys):
+    def broken(runs, say):
+        raise MeasureFailed("it ended with status 1")
+
+    status, written = run_bench(monkeypatch, tmp_path, {"broken": broken, "fine": lambda runs, say: [result()]})
+    assert status == 1
+    assert written["failures"] == {"broken": "it ended with status 1"} and len(written["results"]) == 1
+    assert "broken: could not be measured" in capsys.readouterr().out
+
+
+def test_only_the_named_is_measured_with_the_asked_number_of_runs(monkeypatch, tmp_path):
+    asked: list[tuple[str, int]] = []
+    planted = {name: lambda runs, say, name=name: asked.append((name, runs)) or [] for name in ("one", "two")}
+    run_bench(monkeypatch, tmp_path, planted, "--only", "two", "--runs", "7")
+    assert asked == [("two", 7)]
+
+
+def test_no_runs_at_all_are_refused_with_a_sentence(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(["--runs", "0"])
+    assert "--runs 0: a median needs at least one run" in capsys.readouterr().err
+
+
+def test_bench_json_says_what_the_times_depend_on():
+    written = bench.document([], {}, datetime(2026, 11, 24, tzinfo=UTC))
+    assert written["date"] == "2026-11-24" and set(written["machine"]) == {"cores", "system", "architecture"}
+
+
+def test_the_console_script_is_the_program_of_python_m():
+    (script,) = entry_points(group="console_scripts", name="stackyard")
+    assert script.load() is module_program.main
