@@ -46,7 +46,7 @@ def test_the_server_listens_on_loopback_and_reads_the_environments_database(envi
 def test_nothing_of_the_caller_but_uvs_places_reaches_the_server(environment):
     caller = {
         "PATH": "/usr/bin",
-        "HOME": "/home/somebody",
+        "HOME": "/srv/somebody",
         "AWS_PROFILE": "production",
         "AWS_SESSION_TOKEN": "planted",
         "MLFLOW_TRACKING_URI": "https://mlflow.example.com",
@@ -58,7 +58,7 @@ def test_nothing_of_the_caller_but_uvs_places_reaches_the_server(environment):
     assert "planted" not in made.values()
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "MLFLOW_TRACKING_URI", "HTTPS_PROXY"} & made.keys()
     assert made["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple", "offline, uv looks in that index's cache"
-    assert made["UV_CACHE_DIR"] == "/home/somebody/.cache/uv"
+    assert made["UV_CACHE_DIR"] == "/srv/somebody/.cache/uv"
     assert made["HOME"] == str(environment.places.home)
     assert made["MLFLOW_S3_ENDPOINT_URL"] == made["AWS_ENDPOINT_URL"] == ENDPOINT
     assert "/opt/bin" in made["PATH"].split(os.pathsep)
