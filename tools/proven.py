@@ -85,9 +85,8 @@ def table() -> str:
     ]
     for row in evidence():
         recorded = ", ".join(row.recorded) or "–"
-        lines.append(
-            f"| {row.component} | {row.captured_tests} | {row.emulated} of {row.types} types | {recorded} | no | never |"
-        )
+        emulated = f"{row.emulated} of {row.types} types"
+        lines.append(f"| {row.component} | {row.captured_tests} | {emulated} | {recorded} | no | never |")
     tiers = ", ".join(f"{marker} ({len(marked_files(marker))} files)" for marker in ("local", "browser"))
     lines += ["", f"Test tiers beside the default one: {tiers}."]
     return "\n".join(lines)

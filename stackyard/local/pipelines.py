@@ -164,7 +164,12 @@ class StepProgress:
 def _environment(target: Deployed) -> dict[str, str]:
     """What steps get besides what the template declares: the way to the emulator, and nothing of the caller's."""
     endpoint = target.endpoint
-    extra = {"METAFLOW_S3_ENDPOINT_URL": endpoint, "MLFLOW_S3_ENDPOINT_URL": endpoint}
+    extra = {
+        "METAFLOW_S3_ENDPOINT_URL": endpoint,
+        "MLFLOW_S3_ENDPOINT_URL": endpoint,
+        # Metaflow starts a process for each artifact, up to 64: more than a laptop gains from.
+        "METAFLOW_S3_WORKER_COUNT": "2",
+    }
     return child_environment(target.places, endpoint=endpoint, region=str(target.contract["region"]), extra=extra)
 
 

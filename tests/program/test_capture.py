@@ -19,6 +19,10 @@ from stackyard.program.values import has_unknown
 from tests.stack_captures import ROOT, STACKS, stack_capture
 
 
+# A child process imports the SDK anew, about two seconds: too long for the default tier.
+in_a_child = pytest.mark.local
+
+
 def command(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "stackyard", *arguments],
@@ -36,6 +40,7 @@ def test_there_is_a_stack_for_every_environment_and_layer():
     }  # fmt: skip
 
 
+@in_a_child
 def test_two_captures_are_the_same_bytes_under_other_hash_seeds():
     one, two = (command("capture", "--stack", "dev", PYTHONHASHSEED=seed) for seed in ("1", "4242"))
     assert one.returncode == 0, one.stderr
@@ -55,11 +60,13 @@ def test_a_platform_stack_reads_its_base_by_one_reference_and_nothing_else():
     deployment = stack_capture("prod-platform")
     assert [r.outputs["name"] for r in deployment if r.external] == ["organization/stackyard/prod-base"]
     assert deployment.only(STACK_REFERENCE_TYPE)
+    assert deployment.named("default", "pulumi:providers:pulumi"), "the engine registers its own provider for it"
     cluster = deployment.only("aws:eks/cluster:Cluster")
     base = stack_capture("prod-base")
     assert cluster.inputs["vpcConfig"]["subnetIds"] == base.outputs["privateSubnetIds"]
 
 
+@in_a_child
 def test_base_outputs_come_from_the_file_that_is_named(tmp_path):
     base = stack_capture("prod-base")
     document = json.loads(render(base, Format.JSON))
@@ -70,6 +77,7 @@ def test_base_outputs_come_from_the_file_that_is_named(tmp_path):
     assert deployment.only("aws:eks/cluster:Cluster").inputs["vpcConfig"]["subnetIds"] == ["subnet-one", "subnet-two"]
 
 
+@in_a_child
 def test_a_missing_base_output_says_which_stack_to_deploy(tmp_path):
     document = json.loads(render(stack_capture("prod-base"), Format.JSON))
     del document["outputs"]["privateSubnetIds"]
@@ -104,6 +112,7 @@ def test_outside_a_checkout_one_sentence_says_where_to_go(tmp_path):
     assert "Pulumi.yaml" in result.stderr and "Traceback" not in result.stderr
 
 
+@in_a_child
 def test_a_captured_program_cannot_reach_the_network(tmp_path):
     project = tmp_path / "checkout"
     _copy_program(project)
@@ -114,6 +123,7 @@ def test_a_captured_program_cannot_reach_the_network(tmp_path):
     assert "192.0.2.1" in result.stderr
 
 
+@in_a_child
 def test_the_program_runs_where_the_project_is_not_installed(tmp_path):
     """As under the CLI in a real deployment: stacks/ is the only import path that it is given."""
     _copy_program(project := tmp_path / "checkout")

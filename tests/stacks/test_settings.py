@@ -126,6 +126,7 @@ def existing(*subnets):
     ("path", "value"),
     [
         ("network.podCidr", "100.64.0.0/16"),
+        ("dataBuckets[0].expireDays", 730),
         ("dataBuckets[0].lockDays", 30),
         ("dataBuckets[0].replicaRegion", "us-west-2"),
     ],

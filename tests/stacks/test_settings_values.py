@@ -62,7 +62,6 @@ BAD_VALUES = [
     ("network.flowLogRetentionDays", "30", "without quotes"),
     ("network.flowLogRetentionDays", 30.5, "must be a whole number"),
     ("dataBuckets[0].noncurrentDays", -7, "must be at least 1"),
-    ("dataBuckets[0].expireDays", 0, "must be at least 1"),
     ("dataBuckets[0].name", "Data_1", "lower-case"),
     ("dataBuckets[1]", {"name": "a-bucket-name-that-is-too-long"}, "at most"),
     ("dataBuckets[1]", {"name": "data"}, "it names one resource"),
