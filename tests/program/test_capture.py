@@ -18,7 +18,6 @@ from stackyard.program.stackfiles import read_stack, to_environment
 from stackyard.program.values import has_unknown
 from tests.stack_captures import ROOT, STACKS, stack_capture
 
-
 # A child process imports the SDK anew, about two seconds: too long for the default tier.
 in_a_child = pytest.mark.local
 
