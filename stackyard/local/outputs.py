@@ -14,6 +14,14 @@ from stackyard.local.up import Provisioned
 from stackyard.program.values import secret_blinded, to_json
 
 
+HOLDS_DATA = (
+    "aws:s3/bucket:Bucket",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:kms/key:Key",
+    "aws:ecr/repository:Repository",
+)
+
+
 def print_outputs(provisioned: Provisioned, console: Console) -> None:
     for stack, deployment in provisioned.deployments.items():
         custom = [r for r in deployment if r.custom and not r.is_provider and not r.external]
@@ -53,8 +61,10 @@ def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
     """Says what stayed. Raises UserError when something remained that was to go."""
     if destroyed.kept:
         console.print(f"\nKept, since it holds data ({len(destroyed.kept)} resources):")
-        for resource in destroyed.kept:
+        for resource in (r for r in destroyed.kept if r.type in HOLDS_DATA):
             console.print(f"  {escape(resource.type)} {escape(resource.name)}  {escape(resource.id)}", soft_wrap=True)
+        parts = sum(resource.type not in HOLDS_DATA for resource in destroyed.kept)
+        console.print(f"  and {parts} settings of theirs")
         option = "" if env == "local" else f" --env {env}"
         console.print(
             f"\n`stackyard local up{option}` takes it up again; "

@@ -50,6 +50,7 @@ def request_for(
     prior: Deployment | None = None,
     base_from: Path | None = None,
     base: Deployment | None = None,
+    engine_events: bool = False,
     local: Mapping[str, Any] | None = None,
 ) -> Request:
     """A child's request for a stack; its settings are parsed here first, so that bad ones are refused at once."""
@@ -66,6 +67,7 @@ def request_for(
         prior=to_document(prior) if prior else None,
         references=references,
         disabled_default_providers=tuple(config.config.get(DISABLED_DEFAULTS_KEY) or ()),
+        engine_events=engine_events,
         local=dict(local or {}),
     )
 

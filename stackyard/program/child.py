@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,8 @@ class Request:
     references: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Outputs of other stacks by their full name."""
     disabled_default_providers: tuple[str, ...] = ()
+    engine_events: bool = False
+    """For `plan`: also report every step in the engine's own shape (events.py), each as an `engine` event."""
     local: dict[str, Any] = field(default_factory=dict)
     """For `up` and `destroy`: what stackyard/local/executor.py needs."""
 
@@ -94,21 +96,31 @@ def _serve(request: Request, emit: Emit) -> int:
 
     prior = from_document(request.prior) if request.prior else None
     executor, observe, workers = _executor(request, emit)
+    log = EngineLog(emit) if request.engine_events else None
+    if log:
+        observe = log.beside(observe)
     evaluation = Evaluation(
         project=request.project, stack=request.stack, executor=executor, prior=prior, observe=observe
     )
-    if request.mode == "destroy":
-        evaluation.finish()
-    else:
-        run(
-            program_file(Path(request.main)),
-            evaluation,
-            dry_run=executor.planning,
-            workers=workers,
-            stack_outputs=_references(request.references),
-            disabled_default_providers=tuple(request.disabled_default_providers),
-            log=lambda severity, message: emit({"event": "log", "severity": severity, "message": message}),
-        )
+    try:
+        if request.mode == "destroy":
+            evaluation.finish()
+        else:
+            run(
+                program_file(Path(request.main)),
+                evaluation,
+                dry_run=executor.planning,
+                workers=workers,
+                stack_outputs=_references(request.references),
+                disabled_default_providers=tuple(request.disabled_default_providers),
+                log=lambda severity, message: emit({"event": "log", "severity": severity, "message": message}),
+            )
+    except UserError as error:
+        if log:
+            log.finish(str(error))
+        raise
+    if log:
+        log.finish()
     result: Deployment = evaluation.result()
     if request.mode == "capture":
         result = in_canonical_order(result)
@@ -116,9 +128,36 @@ def _serve(request: Request, emit: Emit) -> int:
     return 1 if evaluation.failures else 0
 
 
+class EngineLog:
+    """Hands the parent the steps in the engine's shape, one by one: secrets are blinded before they leave."""
+
+    def __init__(self, emit: Emit):
+        from stackyard.program.events import EventLog
+
+        self._emit, self._log = emit, EventLog(preview=True)
+        config = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
+        self._hand_over(self._log.start(config, json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]"))))
+
+    def beside(self, observe: Callable[[Step], None]) -> Callable[[Step], None]:
+        def both(step: Step) -> None:
+            observe(step)
+            self._hand_over(self._log.add(step))
+
+        return both
+
+    def finish(self, error: str = "") -> None:
+        self._hand_over(self._log.finish(error=error))
+
+    def _hand_over(self, events: Iterable[dict[str, Any]]) -> None:
+        for event in events:
+            self._emit({"event": "engine", "line": event})
+
+
 def _executor(request: Request, emit: Emit) -> tuple[Executor, Callable[[Step], None], int]:
     def report(step: Step) -> None:
-        emit(step_event(step))
+        # Outputs that a component registers are no operation of their own.
+        if step.phase != "outputs":
+            emit(step_event(step))
 
     match request.mode:
         case "capture":

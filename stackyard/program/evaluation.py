@@ -35,7 +35,8 @@ class Step:
 
     op: str
     """The engine's operation name, for example `create`, `create-replacement`, `delete-replaced`, `same`."""
-    phase: Literal["start", "done", "failed", "skipped"]
+    phase: Literal["start", "done", "outputs", "failed", "skipped"]
+    """`outputs`: the program registered the outputs of a component, or of the stack, that was done before."""
     resource: Resource
     prior: Resource | None = None
     decision: Decision | None = None
@@ -67,6 +68,7 @@ class Evaluation:
         self._order: list[str] = []
         self._results: dict[str, Resource] = {}
         self._former: dict[str, str] = {}
+        self._done: dict[str, tuple[Resource | None, Decision]] = {}
         self._failed: set[str] = set()
         self._replaced: list[Resource] = []
         self._deleted_first: set[str] = set()
@@ -100,6 +102,7 @@ class Evaluation:
             return None
         with self._lock:
             self._results[goal.urn] = result
+            self._done[goal.urn] = prior, decision
         return result
 
     def refuse(self, goal: Resource, refusal: StepRefused) -> None:
@@ -113,7 +116,9 @@ class Evaluation:
                 return
             if resource.type == STACK_TYPE:
                 self.outputs = dict(outputs)
-            self._results[urn] = replace(resource, outputs=dict(outputs))
+            resource = self._results[urn] = replace(resource, outputs=dict(outputs))
+            prior, decision = self._done[urn]
+        self._observe(Step(op=str(decision.op), phase="outputs", resource=resource, prior=prior, decision=decision))
 
     def read(self, resource: Resource) -> Resource:
         """A resource that is looked up, not managed."""
@@ -194,10 +199,10 @@ class Evaluation:
     def _carry_out(self, goal: Resource, prior: Resource | None, decision: Decision) -> Resource:
         match decision.op, prior:
             case Op.SAME, Resource():
-                self._observe(Step(op="same", phase="done", resource=goal, prior=prior, decision=decision))
                 done = Done(id=prior.id, outputs=prior.outputs, recorded=prior.recorded)
-                if not goal.custom and prior.type != STACK_TYPE:
-                    done = replace(done, outputs={})
+                self._observe(
+                    Step(op="same", phase="done", resource=_finished(goal, done), prior=prior, decision=decision)
+                )
             case Op.UPDATE, Resource():
                 done = self._step("update", goal, prior, decision, lambda: self._executor.update(prior, goal))
             case Op.REPLACE, Resource():
@@ -216,10 +221,11 @@ class Evaluation:
         if decision.delete_first:
             self._observe(replaced)
         done = self._step("create-replacement", goal, prior, decision, lambda: self._create(goal))
+        after = _finished(goal, done)
         if not decision.delete_first:
-            self._observe(replaced)
+            self._observe(replace(replaced, resource=after))
             self._replaced.append(prior)
-        return _finished(goal, done)
+        return after
 
     def _create(self, goal: Resource) -> Done:
         if not goal.custom:
