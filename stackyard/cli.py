@@ -84,6 +84,26 @@ def capture(
         sys.stderr.write(f"wrote {output}\n")
 
 
+@app.command()
+def plan(
+    stack: Annotated[str, typer.Option(help="The stack, for example `dev` or `prod-base`.")],
+    prior: Annotated[
+        Path | None,
+        typer.Option("--from", help="Compare with this state (`pulumi stack export`) or capture."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the plan's events to this file, as JSON lines in the engine's shape.")
+    ] = None,
+    base_from: Annotated[
+        Path | None, typer.Option(help="Take the base stack's outputs from this state or capture.")
+    ] = None,
+) -> None:
+    """Show what an `up` would create, change, replace and delete. Without --from: compared with the local state."""
+    from stackyard.program.plan import run_command
+
+    run_command(_root(), stack, _console(), prior_file=prior, base_from=base_from, output=output)
+
+
 @local.command("up")
 def local_up(
     env: Environment = "local",
@@ -138,7 +158,7 @@ def local_destroy(
     root = _root()
     what = "including all data" if include_data else "keeping protected data"
     if not yes:
-        if not sys.stdin.isatty() and os.environ.get("STACKYARD_ASSUME_TTY") != "1":
+        if not sys.stdin.isatty():
             raise InvalidInput(f"destroy of {env!r} ({what}) asks first, and nobody can answer here: add --yes")
         if not typer.confirm(f"Destroy the environment {env!r}, {what}?"):
             raise UserError("nothing was destroyed")

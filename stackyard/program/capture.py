@@ -133,9 +133,15 @@ def read_any(path: Path) -> Deployment:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not readable JSON ({error})") from None
-    if isinstance(data, dict) and {"project", "stack", "resources", "outputs"} <= set(data):
-        return from_document(data)
-    return state.from_state(data, source=str(path))
+    try:
+        if isinstance(data, dict) and {"project", "stack", "resources", "outputs"} <= set(data):
+            return from_document(data)
+        return state.from_state(data, source=str(path))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise InvalidInput(
+            f"{path} looks like a capture or a state, but its resources do not have that form: write it again with "
+            "`stackyard capture --stack STACK --output FILE` or `pulumi stack export --show-secrets --file FILE`"
+        ) from None
 
 
 def render(deployment: Deployment, format_: Format) -> str:

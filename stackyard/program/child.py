@@ -62,6 +62,7 @@ def step_event(step: Step) -> dict[str, Any]:
         "retained": step.resource.retain_on_delete,
         "diffs": list(decision.diffs) if decision else [],
         "keys": list(decision.keys) if decision else [],
+        "delete_first": bool(decision and decision.delete_first),
         "replacement_unknown": bool(decision and decision.replacement_unknown),
         "message": step.message,
     }
