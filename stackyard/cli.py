@@ -57,6 +57,16 @@ def _console() -> "Console":
     return Console(highlight=False, soft_wrap=True)
 
 
+def _write(path: Path, text: str) -> None:
+    from stackyard.program.state import write_private
+
+    try:
+        # A capture may hold secrets in clear.
+        write_private(path, text)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}; name a file in a folder that exists") from None
+
+
 @app.command()
 def capture(
     stack: Annotated[str, typer.Option(help="The stack, for example `dev` or `prod-base`.")],
@@ -80,7 +90,7 @@ def capture(
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text, encoding="utf-8")
+        _write(output, text)
         sys.stderr.write(f"wrote {output}\n")
 
 

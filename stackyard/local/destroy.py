@@ -13,6 +13,7 @@ from stackyard.local import emulator, inventory, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.executor import LocalTarget
 from stackyard.local.progress import Progress, summary
+from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.local.up import journal_path
 from stackyard.program import state
@@ -43,9 +44,14 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
     environment = local_environment(root, name)
     kept: list[Resource] = []
     remains: dict[str, list[str]] = {}
-    with state.locked(environment.places.folder / "environment"):
+    with state.locked(environment.places.folder / "environment"), running(environment.places):
         server = emulator.running(environment.places)
+        if server is None and not include_data:
+            raise DestroyFailed(_not_running(environment))
         if server is not None:
+            if not include_data:
+                # What stays lives in the emulator's memory alone until then.
+                mirror.snapshot(server.endpoint, environment.places)
             assert_emulator(server.endpoint, next(iter(environment.settings.values())).environment.account_id)
             for config in reversed(environment.stacks):
                 kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
@@ -56,6 +62,16 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
             mirror.drop(environment.places)
             shutil.rmtree(environment.places.folder, ignore_errors=True)
     return Destroyed(kept=tuple(kept), remains=remains)
+
+
+def _not_running(environment: LocalEnvironment) -> str:
+    kept = mirror.current(environment.places)
+    option = "" if environment.name == "local" else f" --env {environment.name}"
+    return (
+        f"the emulator of {environment.name!r} does not run, so nothing was destroyed; its snapshot holds "
+        f"{kept.objects if kept else 0} objects. `stackyard local up{option}` brings it back for a destroy; "
+        f"`stackyard local destroy{option} --include-data` removes everything at once"
+    )
 
 
 def _destroy_stack(

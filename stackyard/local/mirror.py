@@ -23,6 +23,8 @@ from stackyard.local.snapshots import CHUNK_BYTES, Snapshot, Store, Version, by_
 WORKERS = 4
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "StorageClass")
 _RESTORED = "restored/"
+# No bucket is called so: its name has a capital letter.
+_DATABASE = "restored/Database"
 """A note in the emulator per bucket whose contents were put back, or are its own: lost exactly when they are."""
 
 
@@ -30,12 +32,12 @@ def snapshot(endpoint: str, places: Places) -> Snapshot:
     """Makes the buckets' contents and MLflow's database the current snapshot.
 
     Take it while no pipeline runs. The database is copied first: what it names was uploaded before it was named.
-    A bucket of the last snapshot that has not had its contents put back (fresh emulator) keeps them in the new one.
+    What of the last snapshot has not been put back (fresh emulator) stays in the new one, the database too.
     """
     store = Store(places.mirror)
     with store.locked():
         previous = store.current()
-        database = _store_database(places, store)
+        database = _current_database(endpoint, places, store, previous)
         buckets = _read_buckets(endpoint, store, previous)
         if previous and (previous.buckets, previous.database) == (buckets, database):
             return previous
@@ -70,14 +72,18 @@ def restore_objects(endpoint: str, places: Places, buckets: Iterable[str]) -> in
     return written
 
 
-def restore_database(places: Places) -> bool:
-    """Puts the snapshot's MLflow database back, so that it fits the buckets' contents. Returns whether there was one.
+def restore_database(endpoint: str, places: Places) -> bool:
+    """Puts the snapshot's MLflow database back, so that it fits the buckets' contents; once for an emulator's life.
 
+    Returns whether it did.
     A database that is there already may name artifacts that the emulator lost: it is set aside as `mlflow.db.replaced`.
     """
+    if _DATABASE in _notes(endpoint):
+        return False
     store = Store(places.mirror)
     kept = store.current()
     if kept is None or not kept.database:
+        emulator.put_note(endpoint, _DATABASE, "yes")
         return False
     temporary = places.database.with_name(places.database.name + ".restoring")
     shutil.copyfile(store.verified(kept.database, "MLflow's database"), temporary)
@@ -87,6 +93,7 @@ def restore_database(places: Places) -> bool:
     for suffix in ("-wal", "-shm", "-journal"):
         places.database.with_name(places.database.name + suffix).unlink(missing_ok=True)
     temporary.replace(places.database)
+    emulator.put_note(endpoint, _DATABASE, "yes")
     return True
 
 
@@ -121,7 +128,20 @@ def _read_buckets(endpoint: str, store: Store, previous: Snapshot | None) -> dic
 
 
 def _restored(endpoint: str) -> set[str]:
-    return {name.removeprefix(_RESTORED) for name in emulator.notes(endpoint) if name.startswith(_RESTORED)}
+    return {name.removeprefix(_RESTORED) for name in _notes(endpoint)}
+
+
+def _notes(endpoint: str) -> set[str]:
+    return {name for name in emulator.notes(endpoint) if name.startswith(_RESTORED)}
+
+
+def _current_database(endpoint: str, places: Places, store: Store, previous: Snapshot | None) -> str:
+    if _DATABASE not in _notes(endpoint):
+        if previous and previous.database:
+            return previous.database
+        # It is its own: there is nothing to put back.
+        emulator.put_note(endpoint, _DATABASE, "yes")
+    return _store_database(places, store)
 
 
 def _log_target(s3: Any, bucket: str) -> tuple[str, str] | None:

@@ -13,7 +13,6 @@ from stackyard.local.destroy import Destroyed
 from stackyard.local.up import Provisioned
 from stackyard.program.values import secret_blinded, to_json
 
-
 HOLDS_DATA = (
     "aws:s3/bucket:Bucket",
     "aws:s3/bucketObjectv2:BucketObjectv2",

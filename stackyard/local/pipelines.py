@@ -19,7 +19,7 @@ from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.places import Places
-from stackyard.local.runs import PipelineRun, StepRun, latest
+from stackyard.local.runs import PipelineRun, StepRun, running, succeeded_as_declared
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.program import state
 from stackyard.program.deployment import Deployment
@@ -72,14 +72,11 @@ def run_deployed(
 ) -> PipelineRun:
     """Runs the deployed template of a pipeline. Raises RunFailed when it does not succeed; its record is kept."""
     from stackyard.local.argo.runner import run
-    from stackyard.local.kubernetes.store import Store
 
     target = deployed(root, env)
     places = target.places
-    with state.locked(places.folder / "pipeline"):
-        template = Store(places.kubernetes / "objects.json").get(
-            "argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE
-        )
+    with running(places):
+        template = _template(places, name)
         if template is None:
             raise InvalidInput(_unknown(root, name))
         started = datetime.now(UTC)
@@ -115,7 +112,7 @@ def run_deployed(
                 )
                 for step in result.steps
             ),
-            package_sha256=_package(target, name),
+            package_sha256=_package(template),
             image=str(target.contract["image"]),
         )
         record.save(places)
@@ -173,10 +170,16 @@ def _environment(target: Deployed) -> dict[str, str]:
     return child_environment(target.places, endpoint=endpoint, region=str(target.contract["region"]), extra=extra)
 
 
-def _package(target: Deployed, name: str) -> str:
-    from pipelines.compile.compiled import read_compiled
+def _package(template: Mapping[str, Any]) -> str:
+    """Hash of the code package that a deployed template runs."""
+    return str(template["metadata"]["annotations"]["stackyard.dev/package"])
 
-    return read_compiled(name, root=target.places.root).package.sha256
+
+def _template(places: Places, name: str) -> Mapping[str, Any] | None:
+    from stackyard.local.kubernetes.store import Store
+
+    store = Store(places.kubernetes / "objects.json")
+    return store.get("argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE)
 
 
 def _typed(value: str) -> Any:
@@ -198,11 +201,12 @@ def run_due(root: Path, env: str, console: Console) -> bool:
     target = deployed(root, env)
     for settings in target.environment.settings.values():
         for pipeline in settings.pipelines:
-            last = latest(target.places, pipeline.name)
+            template = _template(target.places, pipeline.name)
+            done = succeeded_as_declared(target.places, pipeline.name, _package(template)) if template else None
             console.print()
-            if last and last.succeeded and last.package_sha256 == _package(target, pipeline.name):
+            if done is not None:
                 console.print(
-                    f"{escape(pipeline.name)}: {escape(last.run_id)} succeeded with this code already; "
+                    f"{escape(pipeline.name)}: {escape(done.run_id)} succeeded with this code already; "
                     f"`stackyard pipelines run {escape(pipeline.name)}` runs it again",
                     soft_wrap=True,
                 )
@@ -225,7 +229,8 @@ def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], c
     with tempfile.TemporaryDirectory(prefix="stackyard-inline-") as scratch:
         flow = root / "pipelines" / name / "flow.py"
         command = [sys.executable, str(flow), "--no-pylint", "run", *arguments]
-        done = subprocess.run(command, cwd=scratch, env=variables, check=False)
+        with running(target.places):
+            done = subprocess.run(command, cwd=scratch, env=variables, check=False)
     mirror.snapshot(target.endpoint, target.places)
     if done.returncode:
         raise RunFailed(f"{name} (inline) ended with status {done.returncode}")
@@ -237,7 +242,7 @@ def print_pipelines(root: Path, env: str, console: Console) -> None:
     from pipelines.declaration import declarations
     from stackyard.local.kubernetes.store import Store
 
-    places = Places(root, env)
+    places = local_environment(root, env).places
     store = Store(places.kubernetes / "objects.json")
     table = Table("pipeline", "schedule", "compiled", f"deployed to {env}", "what it does")
     for name, declaration in declarations().items():

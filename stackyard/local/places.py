@@ -78,6 +78,11 @@ class Places:
         return self.folder / "report.html"
 
     @property
+    def run_lock(self) -> Path:
+        """Held while a pipeline runs."""
+        return self.folder / "a pipeline run"
+
+    @property
     def home(self) -> Path:
         """HOME of every child process."""
         return self.folder / "home"

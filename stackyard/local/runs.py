@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from stackyard.errors import InvalidInput
 from stackyard.local.places import Places
+from stackyard.program import state
 
 FILE_NAME = "run.json"
 FORMAT = 1
@@ -75,6 +78,13 @@ class PipelineRun:
         return path
 
 
+@contextmanager
+def running(places: Places) -> Iterator[None]:
+    """Held while a pipeline runs, and by what would pull the environment from under it. Raises Locked."""
+    with state.locked(places.run_lock, busy="a pipeline of this environment runs, started by {holder}"):
+        yield
+
+
 def run_folder(places: Places, run_id: str) -> Path:
     """Folder of a run: its `run.json` and its logs."""
     return places.runs / run_id
@@ -96,6 +106,13 @@ def latest(places: Places, pipeline: str) -> PipelineRun | None:
     """The run of a pipeline that was started last, None without any. A damaged record raises InvalidInput."""
     found = [run for path in sorted(places.runs.glob(f"*/{FILE_NAME}")) if (run := load(path)).pipeline == pipeline]
     return max(found, key=lambda run: (_moment(run.started_at, "started_at"), run.run_id), default=None)
+
+
+def succeeded_as_declared(places: Places, pipeline: str, package_sha256: str) -> PipelineRun | None:
+    """A run that succeeded with the code and with the declared parameters, None without any."""
+    runs = (load(path) for path in sorted(places.runs.glob(f"*/{FILE_NAME}")))
+    fitting = (r for r in runs if (r.pipeline, r.package_sha256, r.parameters) == (pipeline, package_sha256, {}))
+    return next((run for run in fitting if run.succeeded), None)
 
 
 def _parsed(document: dict[str, Any]) -> PipelineRun:

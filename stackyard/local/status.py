@@ -8,6 +8,7 @@ from rich.table import Table
 
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import local_environment
+from stackyard.local.runs import running
 from stackyard.program import state
 
 
@@ -42,7 +43,7 @@ def down(root: Path, env: str, console: Console) -> None:
     if server is None:
         console.print(f"{escape(env)}: the emulator does not run")
         return
-    with state.locked(environment.places.folder / "environment"):
+    with state.locked(environment.places.folder / "environment"), running(environment.places):
         taken = mirror.snapshot(server.endpoint, environment.places)
         emulator.stop(environment.places)
     console.print(

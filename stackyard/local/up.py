@@ -15,6 +15,7 @@ from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.executor import LocalTarget
 from stackyard.local.places import Places
 from stackyard.local.progress import Progress, summary
+from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.program import state
 from stackyard.program.capture import request_for
@@ -43,6 +44,7 @@ class Provisioned:
 def up(root: Path, name: str, console: Console) -> Provisioned:
     """Provisions every stack of the environment, base first. Raises UpFailed when a resource could not be made."""
     environment = local_environment(root, name)
+    make_private(environment.places.folder)
     with state.locked(environment.places.folder / "environment"):
         server = emulator.start(environment.places)
         assert_emulator(server.endpoint, _account(environment))
@@ -56,7 +58,7 @@ def up(root: Path, name: str, console: Console) -> Provisioned:
         deployments: dict[str, Deployment] = {}
         for config in environment.stacks:
             deployments[config.stack] = run.provision(config, deployments)
-        _restore(environment, server.endpoint, deployments, console, database=lost)
+        _restore(environment, server.endpoint, deployments, console)
     return Provisioned(environment=environment, endpoint=server.endpoint, deployments=deployments, changed=run.changed)
 
 
@@ -80,8 +82,12 @@ class _Run:
         self._console.print(f"\n[bold]{escape(config.stack)}[/]")
         base = next((d for name, d in done.items() if name != config.stack), None)
         if prior and (planned := self._plan(config, prior, base)) is not None:
+            if journal.exists():
+                state.write(path, planned)
+                Journal(journal).remove()
             return planned
-        outcome = self._apply(config, prior, base)
+        with running(places):
+            outcome = self._apply(config, prior, base)
         assert outcome.deployment
         state.write(path, outcome.deployment)
         Journal(journal).remove()
@@ -130,6 +136,12 @@ class _Run:
         return run_child(request, environment, on_event)
 
 
+def make_private(folder: Path) -> None:
+    """Creates the environment's folder for its owner alone: data, models and states lie below it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def counted(progress: Progress) -> str:
     text = f"{progress.emulated} emulated"
     return text + (f", {progress.recorded} recorded (validated, not emulated)" if progress.recorded else "")
@@ -158,18 +170,12 @@ def _header(environment: LocalEnvironment, server: emulator.Emulator, console: C
 
 
 def _restore(
-    environment: LocalEnvironment,
-    endpoint: str,
-    deployments: Mapping[str, Deployment],
-    console: Console,
-    *,
-    database: bool,
+    environment: LocalEnvironment, endpoint: str, deployments: Mapping[str, Deployment], console: Console
 ) -> None:
     """Puts the last snapshot's contents into buckets that have just been made."""
     buckets = [str(r.outputs["bucket"]) for d in deployments.values() for r in d.of_type("aws:s3/bucket:Bucket")]
     written = mirror.restore_objects(endpoint, environment.places, buckets)
-    if database:
-        mirror.restore_database(environment.places)
+    mirror.restore_database(endpoint, environment.places)
     if written:
         console.print(f"\nThe buckets' contents are back from the last snapshot: {written} object versions.")
 

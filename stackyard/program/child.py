@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -73,8 +74,10 @@ def main() -> int:
     os.dup2(2, 1)
 
     def emit(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
+        # A parent that was killed reads no more; the work goes on to its end.
+        with suppress(BrokenPipeError):
+            events.write(json.dumps(event) + "\n")
+            events.flush()
 
     try:
         request = Request(**json.loads(sys.stdin.read()))

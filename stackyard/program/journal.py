@@ -32,11 +32,17 @@ class Journal:
     def _append(self, entry: dict[str, Any]) -> None:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._cut_torn_line()
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "a", encoding="utf-8")
         self._file.write(json.dumps(entry) + "\n")
         # The page cache survives a killed process, which is what a journal on a laptop is for.
         self._file.flush()
+
+    def _cut_torn_line(self) -> None:
+        # What comes after a line that a kill cut off would never be read.
+        if self._path.exists() and (content := self._path.read_bytes()) and not content.endswith(b"\n"):
+            os.truncate(self._path, content.rfind(b"\n") + 1)
 
     def close(self) -> None:
         if self._file is not None:

@@ -146,8 +146,11 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock beside a state file; a second holder is told who the first is. A killed holder's lock is gone."""
+def locked(path: Path, *, busy: str = "{name} is being changed by {holder}") -> Iterator[None]:
+    """Holds the lock beside a state file; a second holder is told who the first is. A killed holder's lock is gone.
+
+    `busy` is what the second one reads, with the name and the holder filled in.
+    """
     lock = path.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a+", encoding="utf-8") as file:
@@ -156,9 +159,8 @@ def locked(path: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise Locked(
-                f"{path.name} is being changed by {holder}: wait until it is done, then run this again"
-            ) from None
+            told = busy.format(name=path.name, holder=holder)
+            raise Locked(f"{told}: wait until it is done, then run this again") from None
         file.truncate(0)
         file.write(f"{getpass.getuser()} (pid {os.getpid()})")
         file.flush()

@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import stat
 
 import pytest
 
 from stackyard.local import emulator, inventory
+from stackyard.local.runs import running
 from stackyard.local.safety import client
 from stackyard.program import state
 from tests.local.checkouts import Checkout, make_checkout
@@ -80,6 +82,33 @@ def test_a_destroy_keeps_data_and_a_second_one_with_data_leaves_nothing(checkout
     assert "Nothing is left" in second.stdout
     assert not checkout.places().folder.exists()
     assert emulator.running(checkout.places()) is None
+
+
+def test_a_destroy_without_the_emulator_destroys_nothing_and_says_so(checkout):
+    up(checkout)
+    checkout.run("local", "down")
+    before = checkout.places().state("local").read_bytes()
+    result = checkout.run("local", "destroy", "--yes")
+    assert result.returncode == 1
+    assert "nothing was destroyed" in result.stderr and "--include-data" in result.stderr
+    assert "Nothing is left" not in result.stdout
+    assert checkout.places().state("local").read_bytes() == before
+    assert checkout.run("local", "destroy", "--yes", "--include-data").returncode == 0
+    assert not checkout.places().folder.exists()
+
+
+@pytest.mark.parametrize("command", [("local", "down"), ("local", "destroy", "--yes", "--include-data")])
+def test_nobody_pulls_the_emulator_from_under_a_running_pipeline(checkout, command):
+    up(checkout)
+    with running(checkout.places()):
+        result = checkout.run(*command)
+    assert result.returncode == 1 and "a pipeline of this environment runs" in result.stderr
+    assert emulator.running(checkout.places()), "the emulator goes on"
+
+
+def test_the_environment_is_its_owners_alone(checkout):
+    up(checkout)
+    assert stat.S_IMODE(checkout.places().folder.stat().st_mode) == 0o700
 
 
 def test_a_destroy_asks_and_does_nothing_where_nobody_can_answer(checkout):

@@ -115,7 +115,8 @@ def test_bad_data_stops_at_validation_and_nothing_is_registered(checkout, tmp_pa
     assert said in result.stdout and "Traceback" not in result.stdout + result.stderr
     run = latest(checkout.places(), "training")
     assert run is not None and not run.succeeded
-    assert {step.name for step in run.steps if step.status == "Succeeded"} <= {"ingest"}, "a later step ran on bad data"
+    assert [step.name for step in run.steps if step.status == "Succeeded"] == ["ingest"], "a later step ran on bad data"
+    assert [step.name for step in run.steps if step.status == "Failed"] == ["validate"]
     assert registered(checkout) == before
 
 

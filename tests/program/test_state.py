@@ -119,6 +119,19 @@ def test_the_journal_of_a_killed_run_tells_what_exists_and_what_nobody_knows(tmp
     assert unknown == [three.urn]
 
 
+def test_a_second_kill_loses_nothing_behind_a_torn_line(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    one, two = resource("one", id="one"), resource("two", id="two")
+    for written in (one, two):
+        journal = Journal(path)
+        journal.keep(written)
+        journal.close()
+        with path.open("a", encoding="utf-8") as file:
+            file.write('{"done": {"urn": "cut o')
+    after, _ = replay(None, path, project="p", stack="s")
+    assert after is not None and [r.name for r in after] == ["one", "two"]
+
+
 def test_without_a_journal_nothing_was_interrupted(tmp_path):
     assert replay(None, tmp_path / "none", project="p", stack="s") == (None, [])
 

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from stackyard.errors import InvalidInput
 from stackyard.local.argo.paths import SHIM, SHIM_VARIABLE, PathMap
+from stackyard.local.guard import stackyard_loopback
 
 STOP_GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL. Kubernetes waits 30; here somebody sits in front of it."""
@@ -90,7 +91,7 @@ class Attempt:
         """Runs a container whose `{{…}}` are filled in, to its end or to `deadline` (of time.monotonic)."""
         self._make_directories(container, volumes)
         env = self._environment(container, pod, environment)
-        names = {entry["name"]: env[entry["name"]] for entry in container.get("env") or ()}
+        names = {entry["name"]: env[entry["name"]] for entry in container.get("env") or () if entry["name"] in env}
         argv = self.paths.translate(
             [_expand(w, names) for w in (*container["command"], *(container.get("args") or ()))]
         )
@@ -141,6 +142,7 @@ class Attempt:
         for place in {*places.values(), *mounts.values(), self.directory / "work", self.directory / "python"}:
             place.mkdir(parents=True)
         shutil.copyfile(SHIM, self.directory / "python" / "sitecustomize.py")
+        shutil.copy(stackyard_loopback.__file__, self.directory / "python")
         self.paths = PathMap(mounts, self._kept)
 
     def _environment(self, container: Mapping[str, Any], pod: Pod, given: Mapping[str, str]) -> dict[str, str]:
@@ -151,8 +153,9 @@ class Attempt:
             else:
                 declared[entry["name"]] = self.paths.translate(_expand(entry.get("value") or "", declared))
         env = {"TMPDIR": str(self.paths.mounts["/tmp"])} | dict(given) | declared
-        # Whatever a template says: credentials and endpoints are those of the machine.
-        env |= {name: value for name, value in given.items() if name.startswith("AWS_")}
+        # Whatever a template says: credentials, endpoints and proxies are those of the machine.
+        env = {name: value for name, value in env.items() if name in given or not name.upper().endswith("_PROXY")}
+        env |= {name: value for name, value in given.items() if _is_the_machines(name)}
         # The directory of this interpreter comes first: `python` is the project's own.
         env["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), env.get("PATH", os.defpath))))
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self.directory / "python"), env.get("PYTHONPATH"))))
@@ -198,6 +201,11 @@ class Attempt:
         if self._stopped:
             return Ended(exit_code=None, message=self._stopped)
         return Ended(exit_code=code, message="" if code == 0 else f"exit status {code}")
+
+
+def _is_the_machines(name: str) -> bool:
+    upper = name.upper()
+    return upper.startswith("AWS_") or "ENDPOINT_URL" in upper or upper.endswith("_PROXY")
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:

@@ -1,5 +1,6 @@
-"""Shows a Python process its pod's mounts: copied as `sitecustomize.py` to the head of PYTHONPATH of local steps.
+"""Shows a Python process its pod's mounts and keeps it on this machine: the `sitecustomize.py` of local steps.
 
+Copied to the head of their PYTHONPATH, with the guard of sockets beside it: Python loads the first of that name only.
 Translates the paths that Python code opens, as STACKYARD_MOUNTS says (lines of path, tab, directory, longest first).
 Imports nothing beyond what every interpreter has loaded at its start: a step starts half a dozen of them.
 """
@@ -52,3 +53,5 @@ def install(setting: str) -> None:
 
 if os.environ.get("STACKYARD_MOUNTS") and __name__ == "sitecustomize":
     install(os.environ["STACKYARD_MOUNTS"])
+    # Beside this file in a step's folder.
+    __import__("stackyard_loopback").install()

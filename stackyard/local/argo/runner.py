@@ -174,12 +174,12 @@ def _watched(run: Run, steps: Steps, node: Node, more: Mapping[str, str], end: f
 
 @contextmanager
 def _interrupts() -> Generator[list[int]]:
-    """Counts SIGINT and SIGTERM instead of raising somewhere: the list grows by one each time."""
+    """Counts SIGINT, SIGTERM and SIGHUP (a closed terminal) instead of raising: the list grows by one each time."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda got, _: received.append(got)) for number in numbers}
     try:
         yield received

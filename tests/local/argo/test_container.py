@@ -83,6 +83,26 @@ def test_the_machines_credentials_win_over_a_templates(start):
     assert home != "/tmp/home", "translated"
 
 
+def test_a_step_cannot_leave_this_machine_whatever_its_template_says(start):
+    connect = "python -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 1)'"
+    env = [{"name": "PYTHONPATH", "value": "/nowhere"}]
+    result = start(workflow(container(connect, env=env)))
+    assert not result.succeeded
+    assert "processes of a local environment may only use this machine" in start.log("main")
+
+
+def test_a_template_brings_no_proxy_and_no_endpoint_of_its_own(start):
+    env = [
+        {"name": "HTTPS_PROXY", "value": "http://192.0.2.1"},
+        {"name": "MLFLOW_S3_ENDPOINT_URL", "value": "http://127.0.0.1:1"},
+    ]
+    start(
+        workflow(container('echo "[$HTTPS_PROXY] $MLFLOW_S3_ENDPOINT_URL"', env=env)),
+        environment={"MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:2"},
+    )
+    assert start.log("main").strip() == "[] http://127.0.0.1:2"
+
+
 def test_pods_know_their_fields(start):
     fields = ("metadata.name", "metadata.namespace", "spec.serviceAccountName", "status.hostIP")
     env = [{"name": f"F{i}", "valueFrom": {"fieldRef": {"fieldPath": f}}} for i, f in enumerate(fields)]
