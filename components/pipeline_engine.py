@@ -1,6 +1,6 @@
 """Argo Workflows: runs compiled pipelines in pods of the restricted profile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,16 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.chart_pin import ChartPin
+from components.namespaces import (
+    NamespaceQuota,
+    Rule,
+    guard,
+    restricted_namespace,
+    to_aws_credentials,
+    to_dns,
+    to_https,
+    to_namespace,
+)
 from components.workflow_admission import (
     admission_policy,
     from_namespaces,
@@ -20,13 +30,10 @@ from components.workflow_admission import (
 ENGINE_NAMESPACE = "argo"
 RELEASE_NAME = "argo-workflows"
 CONTROLLER_ACCOUNT = "argo-workflow-controller"
+# Controllers, and the next ones while they are replaced.
+ENGINE_QUOTA = NamespaceQuota(cpus=4, memory_gb=8, pods=10)
+RUNS_QUOTA = NamespaceQuota(cpus=64, memory_gb=256, pods=200)
 
-# https://kubernetes.io/docs/concepts/security/pod-security-admission/
-RESTRICTED_LABELS: Mapping[str, str] = {
-    "pod-security.kubernetes.io/audit": "restricted",
-    "pod-security.kubernetes.io/enforce": "restricted",
-    "pod-security.kubernetes.io/warn": "restricted",
-}
 # Finished runs live in etcd until then; what they made stays in the buckets and in the model registry.
 SUCCEEDED_RUN_SECONDS = 7 * 24 * 3600
 FAILED_RUN_SECONDS = 30 * 24 * 3600
@@ -52,6 +59,12 @@ class PipelineEngineArgs:
     run_deadline_seconds: int = 24 * 3600
     """Seconds after which a run is stopped, whatever its steps' own deadlines. Default: one day."""
 
+    quota: NamespaceQuota = RUNS_QUOTA
+    """The most that the runs of one namespace may request at once. Default: 64 CPUs, 256 GB, no GPU, 200 pods."""
+
+    tracking: tuple[str, int] = ("tracking", 5000)
+    """Namespace and port of the model registry, which runs may reach. Default: `tracking`, 5000."""
+
     metrics: bool = False
     """Whether a ServiceMonitor is made. Its definition (monitoring.coreos.com) must be installed: else it is skipped
     silently. Default: no."""
@@ -60,7 +73,9 @@ class PipelineEngineArgs:
 class PipelineEngine(pulumi.ComponentResource):
     """Creates, always:
 
-    - the namespaces of the engine and of the pipelines, all of them enforcing the Pod Security profile *restricted*;
+    - the namespaces of the engine and of the pipelines, all of them enforcing the Pod Security profile *restricted*,
+      with a quota, default requests, and no traffic in or out but to DNS, TLS, the node's Pod Identity agent and the
+      model registry;
     - Argo Workflows: its controller with a service account and roles of its own, no web server, no archive, no
       credentials in Secrets, Workflows from templates only;
     - an admission policy: accounts of the pipelines' namespaces may create Workflows that start a template as it is,
@@ -78,8 +93,11 @@ class PipelineEngine(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = ResourceOptions(parent=self)
 
-        engine = self._create_namespace("engine-namespace", ENGINE_NAMESPACE)
-        pipelines = [self._create_namespace(f"{space}-namespace", space) for space in args.namespaces]
+        engine = self._create_namespace("engine-namespace", ENGINE_NAMESPACE, ENGINE_QUOTA, [to_dns(), to_https()])
+        pipelines = [
+            self._create_namespace(f"{space}-namespace", space, args.quota, self._egress_of_runs())
+            for space in args.namespaces
+        ]
         release = self._create_release(engine, pipelines)
         self._create_policy()
 
@@ -87,12 +105,16 @@ class PipelineEngine(pulumi.ComponentResource):
         self.release_name = release.status.name
         self.register_outputs({"namespaces": self.namespaces, "releaseName": self.release_name})
 
-    def _create_namespace(self, noun: str, space: str) -> k8s.core.v1.Namespace:
-        return k8s.core.v1.Namespace(
-            f"{self._name}-{noun}",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=space, labels=dict(RESTRICTED_LABELS)),
-            opts=self._child,
-        )
+    def _create_namespace(
+        self, noun: str, space: str, quota: NamespaceQuota, egress: Sequence[Rule]
+    ) -> k8s.core.v1.Namespace:
+        name = f"{self._name}-{noun}"
+        namespace = restricted_namespace(name, space, self._child)
+        guard(name, namespace, quota=quota, egress=egress, opts=self._child)
+        return namespace
+
+    def _egress_of_runs(self) -> list[Rule]:
+        return [to_dns(), to_https(), to_aws_credentials(), to_namespace(*self._args.tracking)]
 
     def _create_release(
         self, engine: k8s.core.v1.Namespace, pipelines: Sequence[k8s.core.v1.Namespace]

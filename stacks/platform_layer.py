@@ -7,8 +7,15 @@ from pulumi import ResourceOptions
 from components.bucket_access import BucketAccess
 from components.chart_pin import ChartPin
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
+from components.cluster_access import ClusterAccess, ClusterAccessArgs
+from components.cluster_addons import ADDONS, NODE_ADDONS, ClusterAddons, ClusterAddonsArgs
+from components.monitoring_crds import MonitoringCrds, MonitoringCrdsArgs
+from components.namespaces import NamespaceQuota
 from components.pipeline_deployment import PipelineDeployment, PipelineDeploymentArgs
-from components.pipeline_engine import PipelineEngine, PipelineEngineArgs
+from components.pipeline_engine import RUNS_QUOTA, PipelineEngine, PipelineEngineArgs
+from components.secret_delivery import ADDON as SECRET_DELIVERY_ADDON
+from components.secret_delivery import SecretDelivery, SecretDeliveryArgs
+from components.system_nodes import SystemNodes, SystemNodesArgs
 from pipelines.compile.compiled import package_asset_path, read_compiled, require_package
 from pipelines.contract import Contract
 from pipelines.declaration import declaration
@@ -16,7 +23,7 @@ from stacks.base_outputs import BaseOutputs
 from stacks.images import image_of, missing_image, refuse_examples
 from stacks.providers import location_of, stem_of
 from stacks.settings import Settings, present
-from stacks.versions import CHARTS
+from stacks.versions import CHARTS, KUBERNETES_VERSIONS, KubernetesVersion
 from stackyard.errors import UserError
 
 NAMESPACE = "pipelines"
@@ -31,7 +38,11 @@ DATA_BUCKET = "data"
 def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider) -> None:
     opts = ResourceOptions(providers=[provider])
     cluster = _cluster(settings, base, opts)
+    _cluster_access(settings, cluster, opts)
+    nodes = _nodes(settings, base, cluster, opts)
+    _secret_delivery(settings, cluster, nodes, opts)
     in_cluster = ResourceOptions(providers=[provider, cluster.kubernetes])
+    MonitoringCrds("monitoring-crds", MonitoringCrdsArgs(chart=_chart("prometheus-operator-crds")), in_cluster)
     engine = _pipeline_engine(settings, in_cluster)
     _pipelines(settings, base, engine, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
@@ -71,18 +82,101 @@ def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cl
     )
 
 
+def _cluster_access(settings: Settings, cluster: Cluster, opts: ResourceOptions) -> None:
+    section = present(settings.cluster)
+    # The first administrator is the deployer, whose entry comes with the cluster.
+    admins, viewers = section.admin_role_arns[1:], section.viewer_role_arns
+    if admins or viewers:
+        args = ClusterAccessArgs(
+            location=location_of(settings), cluster=cluster, admin_arns=admins, viewer_arns=viewers
+        )
+        ClusterAccess("cluster-access", args, opts)
+
+
+def _nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: ResourceOptions) -> SystemNodes:
+    """Network and credentials, then nodes, then what needs a node to run on."""
+    pinned, location = _pinned(settings), location_of(settings)
+    versions = {name: addon.version for name, addon in pinned.addons.items() if name in ADDONS}
+    first = ClusterAddons(
+        "node-addons",
+        ClusterAddonsArgs(location=location, cluster=cluster, versions={n: versions[n] for n in NODE_ADDONS}),
+        opts,
+    )
+    nodes = SystemNodes(
+        "system-nodes",
+        SystemNodesArgs(
+            location=location,
+            cluster=cluster,
+            kubernetes_version=pinned.version,
+            release_version=pinned.node_image.release_version,
+            subnet_ids=base.private_subnet_ids,
+            after=[first],
+        ),
+        opts,
+    )
+    ClusterAddons(
+        "cluster-addons",
+        ClusterAddonsArgs(
+            location=location,
+            cluster=cluster,
+            versions={name: version for name, version in versions.items() if name not in NODE_ADDONS},
+            after=[nodes],
+        ),
+        opts,
+    )
+    return nodes
+
+
+def _secret_delivery(settings: Settings, cluster: Cluster, nodes: SystemNodes, opts: ResourceOptions) -> None:
+    addon = _pinned(settings).addons.get(SECRET_DELIVERY_ADDON)
+    if addon is None:
+        # Nothing that needs it can be deployed on such a version; nothing else is in its way.
+        pulumi.log.warn(
+            f"no secrets as files in pods: stacks/versions.py has no version of {SECRET_DELIVERY_ADDON} for Kubernetes "
+            f"{present(settings.cluster).kubernetes_version}"
+        )
+        return
+    SecretDelivery(
+        "secret-delivery",
+        SecretDeliveryArgs(cluster=cluster, addon_version=addon.version, after=[nodes]),
+        opts,
+    )
+
+
+def _pinned(settings: Settings) -> KubernetesVersion:
+    return KUBERNETES_VERSIONS[present(settings.cluster).kubernetes_version]
+
+
+def _chart(name: str) -> ChartPin:
+    chart = CHARTS[name]
+    return ChartPin(chart=chart.name, version=chart.version, repository=chart.repository)
+
+
 def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngine:
     chart = CHARTS["argo-workflows"]
     return PipelineEngine(
         "pipeline-engine",
         PipelineEngineArgs(
-            chart=ChartPin(chart=chart.name, version=chart.version, repository=chart.repository),
+            chart=_chart("argo-workflows"),
             app_version=chart.app_version,
             namespaces=(NAMESPACE,),
+            quota=_quota(settings),
             # Where nothing is protected, one controller is enough; it costs a pod.
             replicas=2 if settings.profile.deletion_protection else 1,
         ),
         opts,
+    )
+
+
+def _quota(settings: Settings) -> NamespaceQuota:
+    """All teams together, since their pipelines share a namespace; the default for a team without a quota."""
+    default = RUNS_QUOTA
+    quotas = [team.quota for team in settings.teams]
+    return NamespaceQuota(
+        cpus=sum(quota.cpus if quota else default.cpus for quota in quotas) or default.cpus,
+        memory_gb=sum(quota.memory_gb if quota else default.memory_gb for quota in quotas) or default.memory_gb,
+        gpus=sum(quota.gpus for quota in quotas if quota),
+        pods=default.pods,
     )
 
 

@@ -117,6 +117,7 @@ KUBERNETES_VERSIONS: Mapping[str, KubernetesVersion] = {
             date(2026, 9, 23),
             aws_ebs_csi_driver="v1.66.0-eksbuild.1",
             aws_mountpoint_s3_csi_driver="v2.7.0-eksbuild.1",
+            aws_secrets_store_csi_driver_provider="v3.1.3-eksbuild.1",
             coredns="v1.14.6-eksbuild.4",
             eks_node_monitoring_agent="v1.6.5-eksbuild.1",
             eks_pod_identity_agent="v1.4.0-eksbuild.2",
@@ -179,6 +180,13 @@ CHARTS: Mapping[str, Chart] = {
     "kube-prometheus-stack": Chart(
         name=f"{_PROMETHEUS}/kube-prometheus-stack",
         version="88.5.3",
+        app_version="v0.93.1",
+        read_on=date(2026, 8, 22),
+        source="prometheus-community/helm-charts at commit cf408a2",
+    ),
+    "prometheus-operator-crds": Chart(
+        name=f"{_PROMETHEUS}/prometheus-operator-crds",
+        version="31.0.1",
         app_version="v0.93.1",
         read_on=date(2026, 8, 22),
         source="prometheus-community/helm-charts at commit cf408a2",

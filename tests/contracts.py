@@ -23,6 +23,7 @@ STATEFUL = {
 SECRET_NAME = re.compile(r"(password|passwd|secret|token|private_?key|credential)s?$", re.IGNORECASE)
 # Names, references and switches that only sound like a secret; for each the place where it stands.
 NOT_SECRET = {
+    "httpTokens",  # whether instance metadata asks for a session token
     "automountServiceAccountToken",  # a switch
     "accessAllSecrets",  # a switch of the argo-workflows chart
     "useStaticCredentials",  # a switch of the argo-workflows chart

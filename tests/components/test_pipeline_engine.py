@@ -5,13 +5,15 @@ import re
 import pytest
 
 from components.chart_pin import ChartPin
-from components.pipeline_engine import CONTROLLER_ACCOUNT, RESTRICTED_LABELS, PipelineEngine, PipelineEngineArgs
+from components.namespaces import RESTRICTED_LABELS, NamespaceQuota
+from components.pipeline_engine import CONTROLLER_ACCOUNT, PipelineEngine, PipelineEngineArgs
 from components.workflow_admission import WORKFLOW_KINDS
 
 PIN = ChartPin(chart="argo-workflows", version="1.0.18", repository="https://charts.example/argo")
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 BINDING = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
 NAMESPACE = "kubernetes:core/v1:Namespace"
+QUOTA = "kubernetes:core/v1:ResourceQuota"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -28,6 +30,25 @@ def test_every_namespace_enforces_the_restricted_profile(capture):
     namespaces = capture(engine, namespaces=("flights", "drift")).of_type(NAMESPACE)
     assert {space.inputs["metadata"]["name"] for space in namespaces} == {"argo", "flights", "drift"}
     assert all(space.inputs["metadata"]["labels"] == RESTRICTED_LABELS for space in namespaces)
+
+
+def test_runs_reach_dns_tls_their_credentials_and_the_model_registry_and_nothing_reaches_them(capture):
+    deployment = capture(engine, tracking=("mlflow", 8080))
+    policies = {
+        (r.inputs["metadata"]["namespace"], r.inputs["metadata"]["name"]): r.inputs["spec"]
+        for r in deployment.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    }
+    assert set(policies) == {(space, name) for space in ("argo", "pipelines") for name in ("default-deny", "egress")}
+    ports = [[port["port"] for port in rule["ports"]] for rule in policies["pipelines", "egress"]["egress"]]
+    assert ports == [[53, 53], [443], [80], [8080]]
+    assert not [spec for spec in policies.values() if "ingress" in spec]
+
+
+def test_the_runs_of_a_namespace_have_their_quota(capture):
+    deployment = capture(engine, quota=NamespaceQuota(cpus=32, memory_gb=128, gpus=2))
+    hard = {r.inputs["metadata"]["namespace"]: r.inputs["spec"]["hard"] for r in deployment.of_type(QUOTA)}
+    assert hard["pipelines"]["requests.nvidia.com/gpu"] == "2"
+    assert hard["argo"]["requests.nvidia.com/gpu"] == "0", "a controller needs none"
 
 
 def test_the_chart_is_pinned_and_its_release_and_account_have_fixed_names(deployment):

@@ -299,7 +299,8 @@ def test_the_emulator_killed_after_training_gets_buckets_and_database_back_from_
         assert again.endpoint == started.endpoint
         assert mirror.restore_objects(again.endpoint, places, ["data"]) == 1
         # A snapshot between the emulator's loss and the restore keeps the database that fits the objects.
-        assert mirror.snapshot(again.endpoint, places).database == mirror.current(places).database
+        kept = mirror.current(places)
+        assert kept and mirror.snapshot(again.endpoint, places).database == kept.database
         assert mirror.restore_database(again.endpoint, places) is True
         assert mirror.restore_database(again.endpoint, places) is False, "once for an emulator's life"
         assert s3.get_object(Bucket="data", Key="models/champion")["Body"].read() == champion

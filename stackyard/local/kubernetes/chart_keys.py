@@ -80,6 +80,23 @@ artifactRepository: archiveLogs s3* gcs* azure*
 emissary: images*
 """
 
+# prometheus-community/helm-charts, charts/prometheus-operator-crds/values.yaml at cf408a2 (2026-08-22).
+_PROMETHEUS_OPERATOR_CRDS = """
+: crds
+crds: annotations* alertmanagerconfigs alertmanagers podmonitors probes prometheusagents prometheuses prometheusrules
+crds: scrapeconfigs servicemonitors thanosrulers
+crds.alertmanagerconfigs: enabled
+crds.alertmanagers: enabled
+crds.podmonitors: enabled
+crds.probes: enabled
+crds.prometheusagents: enabled
+crds.prometheuses: enabled
+crds.prometheusrules: enabled
+crds.scrapeconfigs: enabled
+crds.servicemonitors: enabled
+crds.thanosrulers: enabled
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChartKeys:
@@ -92,7 +109,10 @@ class ChartKeys:
 @functools.cache
 def known_charts() -> dict[str, ChartKeys]:
     """The charts whose values are known, by the chart's own name (without repository)."""
-    return {"argo-workflows": ChartKeys(version="1.0.18", keys=_parsed(_ARGO_WORKFLOWS))}
+    return {
+        "argo-workflows": ChartKeys(version="1.0.18", keys=_parsed(_ARGO_WORKFLOWS)),
+        "prometheus-operator-crds": ChartKeys(version="31.0.1", keys=_parsed(_PROMETHEUS_OPERATOR_CRDS)),
+    }
 
 
 def _parsed(table: str) -> dict[str, dict[str, bool]]:

@@ -19,6 +19,18 @@ NETWORK = {
         of(mapPublicIpOnLaunch=True),
     ),
     "aws:ec2/internetGateway:InternetGateway": Case(of()),
+    "aws:ec2/launchTemplate:LaunchTemplate": Case(
+        of(
+            name="system",
+            description="one",
+            blockDeviceMappings=[
+                {"deviceName": "/dev/xvda", "ebs": {"encrypted": "true", "volumeType": "gp3", "volumeSize": 50}}
+            ],
+            metadataOptions={"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1},
+            tagSpecifications=[{"resourceType": "instance", "tags": {"component": "system"}}],
+        ),
+        of(metadataOptions={"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 2}),
+    ),
     "aws:ec2/eip:Eip": Case(of(domain="vpc")),
     "aws:ec2/natGateway:NatGateway": Case(lambda w: {"subnetId": w["subnets"][0], "connectivityType": "private"}),
     "aws:ec2/routeTable:RouteTable": Case(

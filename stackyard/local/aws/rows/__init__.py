@@ -95,9 +95,9 @@ def attributes(member: str, *names: str, **renamed: str) -> dict[str, str]:
 
 def load() -> dict[str, Row]:
     """All rows by type token."""
-    from stackyard.local.aws.rows import compute, databases, identity, messaging, network, storage
+    from stackyard.local.aws.rows import compute, databases, identity, launching, messaging, network, storage
 
     table: dict[str, Row] = {}
-    for module in (network, storage, identity, compute, messaging, databases):
+    for module in (network, storage, identity, launching, compute, messaging, databases):
         table |= module.ROWS
     return table

@@ -1,0 +1,44 @@
+"""IAM roles that EKS hands to pods by Pod Identity: no key, no annotation, no trust in the cluster's own tokens."""
+
+import pulumi_aws as aws
+from pulumi import Input, ResourceOptions
+
+from components.aws_location import AwsLocation
+from components.iam_policies import Statement, render
+from components.tagging import child_tags
+
+POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
+ROLE_SESSION_SECONDS = 3600
+
+
+def pod_role(
+    name: str,
+    *,
+    component: str,
+    description: str,
+    location: AwsLocation,
+    cluster_arn: Input[str],
+    permissions_boundary: Input[str] | None,
+    opts: ResourceOptions,
+) -> aws.iam.Role:
+    """A role for pods of this one cluster; which account of which namespace, the association says.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    trust = Statement(
+        actions=["sts:AssumeRole", "sts:TagSession"],
+        principals={"Service": [POD_IDENTITY_SERVICE]},
+        conditions={
+            "StringEquals": {"aws:SourceAccount": location.account_id},
+            "ArnEquals": {"aws:SourceArn": cluster_arn},
+        },
+    )
+    return aws.iam.Role(
+        name,
+        description=description,
+        assume_role_policy=render([trust]),
+        max_session_duration=ROLE_SESSION_SECONDS,
+        permissions_boundary=permissions_boundary,
+        tags=child_tags(component, name),
+        opts=opts,
+    )
