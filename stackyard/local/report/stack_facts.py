@@ -16,6 +16,7 @@ PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 PUBLIC_ACCESS_SWITCHES = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+LOGGING = "aws:s3/bucketLogging:BucketLogging"
 LOOSENED_TAG = "stackyard:loosened"
 
 
@@ -38,6 +39,8 @@ class BucketFacts:
     versioned: bool
     on_destroy: str
     """What a destroy does to it, in a few words."""
+    receives_logs: bool = False
+    """Whether other buckets' access logs go there. They are not counted: counting writes more of them."""
 
     @property
     def objects(self) -> int:
@@ -61,13 +64,15 @@ class Fact:
 def buckets_of(deployment: Deployment, s3: Any | None) -> list[BucketFacts]:
     """The stack's buckets by name. `s3` is a client for the emulator, None where it does not run."""
     parts = {kind: _by_bucket(deployment, kind) for kind in (ENCRYPTION, VERSIONING)}
+    targets = {str(plain(r.inputs).get("targetBucket", "")) for r in deployment.of_type(LOGGING)}
     facts: list[BucketFacts] = []
     for resource in sorted(deployment.of_type(BUCKET), key=lambda bucket: bucket.name):
         name = str(plain(resource.outputs).get("bucket") or resource.id)
         facts.append(
             BucketFacts(
                 name=name,
-                folders=None if s3 is None else _folders(s3, name),
+                folders=() if name in targets else None if s3 is None else _folders(s3, name),
+                receives_logs=name in targets,
                 encryption=_encryption(parts[ENCRYPTION].get(name, {})),
                 versioned=_versioned(parts[VERSIONING].get(name, {})),
                 on_destroy=_on_destroy(resource),

@@ -152,3 +152,4 @@ def test_a_real_data_buckets_facts_are_all_good(capture):
     data, logs = buckets_of(made, None)
     assert (data.encryption, data.versioned, data.on_destroy) == ("own KMS key", True, "refused, it is protected")
     assert logs.encryption == "AES256"
+    assert logs.receives_logs and not data.receives_logs
