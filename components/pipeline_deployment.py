@@ -11,8 +11,9 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.bucket_access import BucketAccess
-from components.iam_policies import Statement, identity_policy, render
+from components.iam_policies import Statement, identity_policy
 from components.pipeline_engine import PipelineEngine
+from components.pod_identity import pod_identity_trust
 from components.tagging import child_tags
 from components.workflow_admission import admission_policy, from_account, is_workflow, starts_one_of
 from pipelines.binding import bind
@@ -22,7 +23,6 @@ from pipelines.declaration import Bucket, PipelineDeclaration
 from pipelines.schedule import cron_workflow
 from stackyard.errors import InvalidInput
 
-POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
 # https://argo-workflows.readthedocs.io/en/release-4.0/workflow-rbac/: what Argo's executor needs, and no more.
 EXECUTOR_RULE: dict[str, Sequence[str]] = {
     "api_groups": ["argoproj.io"],
@@ -121,11 +121,11 @@ class PipelineDeployment(pulumi.ComponentResource):
         )
 
     def _create_role(self) -> aws.iam.Role:
-        name = f"{self._name}-role"
+        name, location = f"{self._name}-role", self._args.location
         return aws.iam.Role(
             name,
             description=f"Pods of pipeline {self._args.declaration.name}",
-            assume_role_policy=pod_identity_trust(self._args.location, self._args.cluster_name),
+            assume_role_policy=pod_identity_trust(location, location.arn("eks", f"cluster/{self._args.cluster_name}")),
             permissions_boundary=self._args.permissions_boundary,
             tags=child_tags(self._name, name),
             opts=self._child,
@@ -271,22 +271,3 @@ def _once(statements: Iterable[Statement]) -> list[Statement]:
         if statement not in unique:
             unique.append(statement)
     return unique
-
-
-def pod_identity_trust(location: AwsLocation, cluster_name: str) -> Output[str]:
-    """Lets EKS give the role to pods of this one cluster.
-
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
-    """
-    return render(
-        [
-            Statement(
-                actions=["sts:AssumeRole", "sts:TagSession"],
-                principals={"Service": [POD_IDENTITY_SERVICE]},
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": location.account_id},
-                    "ArnEquals": {"aws:SourceArn": location.arn("eks", f"cluster/{cluster_name}")},
-                },
-            )
-        ]
-    )

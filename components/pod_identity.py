@@ -1,7 +1,7 @@
 """IAM roles that EKS hands to pods by Pod Identity: no key, no annotation, no trust in the cluster's own tokens."""
 
 import pulumi_aws as aws
-from pulumi import Input, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.iam_policies import Statement, render
@@ -9,6 +9,22 @@ from components.tagging import child_tags
 
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
 ROLE_SESSION_SECONDS = 3600
+
+
+def pod_identity_trust(location: AwsLocation, cluster_arn: Input[str]) -> Output[str]:
+    """Lets EKS give a role to pods of this one cluster.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    trust = Statement(
+        actions=["sts:AssumeRole", "sts:TagSession"],
+        principals={"Service": [POD_IDENTITY_SERVICE]},
+        conditions={
+            "StringEquals": {"aws:SourceAccount": location.account_id},
+            "ArnEquals": {"aws:SourceArn": cluster_arn},
+        },
+    )
+    return render([trust])
 
 
 def pod_role(
@@ -21,22 +37,11 @@ def pod_role(
     permissions_boundary: Input[str] | None,
     opts: ResourceOptions,
 ) -> aws.iam.Role:
-    """A role for pods of this one cluster; which account of which namespace, the association says.
-
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
-    """
-    trust = Statement(
-        actions=["sts:AssumeRole", "sts:TagSession"],
-        principals={"Service": [POD_IDENTITY_SERVICE]},
-        conditions={
-            "StringEquals": {"aws:SourceAccount": location.account_id},
-            "ArnEquals": {"aws:SourceArn": cluster_arn},
-        },
-    )
+    """A role for pods of this one cluster; which account of which namespace, the association says."""
     return aws.iam.Role(
         name,
         description=description,
-        assume_role_policy=render([trust]),
+        assume_role_policy=pod_identity_trust(location, cluster_arn),
         max_session_duration=ROLE_SESSION_SECONDS,
         permissions_boundary=permissions_boundary,
         tags=child_tags(component, name),

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,20 +11,17 @@ from rich.console import Console
 from stackyard.errors import UserError
 from stackyard.local import emulator, inventory, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.executor import LocalTarget
+from stackyard.local.places import env_option
 from stackyard.local.progress import Progress, summary
 from stackyard.local.runs import running
-from stackyard.local.safety import assert_emulator, child_environment
-from stackyard.local.up import journal_path
+from stackyard.local.safety import assert_emulator
+from stackyard.local.stack_run import run_stack, settle, target
 from stackyard.program import state
-from stackyard.program.child import Request
-from stackyard.program.decide import provider_urn
-from stackyard.program.deployment import STACK_TYPE, Deployment, Resource
+from stackyard.program.capture import request_for
+from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, provider_urn
 from stackyard.program.imports import import_file
-from stackyard.program.journal import Journal, replay
-from stackyard.program.process import Outcome, run_child
-from stackyard.program.records import to_document
-from stackyard.program.stackfiles import StackConfig, to_environment
+from stackyard.program.journal import replay
+from stackyard.program.stackfiles import StackConfig
 
 
 class DestroyFailed(UserError):
@@ -44,15 +41,15 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
     environment = local_environment(root, name)
     kept: list[Resource] = []
     remains: dict[str, list[str]] = {}
-    with state.locked(environment.places.folder / "environment"), running(environment.places):
+    with state.locked(environment.places.lock), running(environment.places):
         server = emulator.running(environment.places)
         if server is None and not include_data:
             raise DestroyFailed(_not_running(environment))
         if server is not None:
+            assert_emulator(server.endpoint, environment.account_id)
             if not include_data:
                 # What stays lives in the emulator's memory alone until then.
                 mirror.snapshot(server.endpoint, environment.places)
-            assert_emulator(server.endpoint, next(iter(environment.settings.values())).environment.account_id)
             for config in reversed(environment.stacks):
                 kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
             if not kept:
@@ -66,7 +63,7 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
 
 def _not_running(environment: LocalEnvironment) -> str:
     kept = mirror.current(environment.places)
-    option = "" if environment.name == "local" else f" --env {environment.name}"
+    option = env_option(environment.name)
     return (
         f"the emulator of {environment.name!r} does not run, so nothing was destroyed; its snapshot holds "
         f"{kept.objects if kept else 0} objects. `stackyard local up{option}` brings it back for a destroy; "
@@ -77,8 +74,8 @@ def _not_running(environment: LocalEnvironment) -> str:
 def _destroy_stack(
     environment: LocalEnvironment, config: StackConfig, endpoint: str, console: Console, *, include_data: bool
 ) -> list[Resource]:
-    path, journal = environment.places.state(config.stack), journal_path(environment.places, config.stack)
-    prior, _ = replay(state.read(path), journal, project=config.project, stack=config.stack)
+    places, stack = environment.places, config.stack
+    prior, _ = replay(state.read(places.state(stack)), places.journal(stack), project=config.project, stack=stack)
     if prior is None:
         return []
     kept = [] if include_data else keep(prior)
@@ -86,14 +83,15 @@ def _destroy_stack(
     going = tuple(replace(r, protect=False, retain_on_delete=False) for r in prior if r.urn not in kept_urns)
     console.print(f"[bold]{config.stack}[/]")
     progress = Progress(console)
-    outcome = _run(environment, config, endpoint, replace(prior, resources=going), progress, include_data=include_data)
+    local = target(environment, stack, endpoint, include_data=include_data)
+    request = request_for(places.root, config, mode="destroy", prior=replace(prior, resources=going), local=local)
+    outcome = run_stack(environment, config, request, endpoint, progress)
     assert outcome.deployment
     left = [resource for resource in prior if resource.urn in kept_urns | set(outcome.deployment.by_urn())]
-    state.write(path, replace(prior, resources=tuple(left), outputs={}))
-    Journal(journal).remove()
+    settle(places, stack, replace(prior, resources=tuple(left), outputs={}))
     if kept:
         document = import_file(prior, kept)
-        state.write_private(environment.places.retained(config.stack), json.dumps(document, indent=1) + "\n")
+        state.write_private(places.retained(stack), json.dumps(document, indent=1) + "\n")
     console.print(f"  [bold]{summary(progress.counts)}[/]")
     if outcome.failures:
         raise DestroyFailed(
@@ -101,39 +99,6 @@ def _destroy_stack(
             f"mend the cause, then run `stackyard local destroy --env {environment.name}` again."
         )
     return [resource for resource in kept if resource.protect or resource.retain_on_delete]
-
-
-def _run(
-    environment: LocalEnvironment,
-    config: StackConfig,
-    endpoint: str,
-    going: Deployment,
-    progress: Progress,
-    *,
-    include_data: bool,
-) -> Outcome:
-    places = environment.places
-    target = LocalTarget(
-        endpoint=endpoint,
-        kubernetes_store=str(places.kubernetes / "objects.json"),
-        kubernetes_version=environment.kubernetes_version,
-        journal=str(journal_path(places, config.stack)),
-        include_data=include_data,
-    )
-    settings = environment.settings[config.stack]
-    request = Request(
-        root=str(places.root),
-        main=str(places.root / "stacks"),
-        project=config.project,
-        stack=config.stack,
-        mode="destroy",
-        account_id=settings.environment.account_id,
-        region=settings.environment.region,
-        prior=to_document(going),
-        local=asdict(target),
-    )
-    variables = child_environment(places, endpoint=endpoint, region=environment.region, extra=to_environment(config))
-    return run_child(request, variables, progress)
 
 
 def keep(deployment: Deployment) -> list[Resource]:

@@ -31,8 +31,17 @@ class LocalEnvironment:
         return self.places.env
 
     @property
+    def account_id(self) -> str:
+        return self._environment_settings.account_id
+
+    @property
     def region(self) -> str:
-        return next(iter(self.settings.values())).environment.region
+        return self._environment_settings.region
+
+    @property
+    def _environment_settings(self) -> Any:
+        # The stacks of an environment agree on it.
+        return next(iter(self.settings.values())).environment
 
     @property
     def kubernetes_version(self) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local.environment import local_environment
+from stackyard.local.places import env_option
 from stackyard.local.registered_models import ModelVersion, Registry, read_registry
 
 CHAMPION = "champion"
@@ -25,7 +26,7 @@ def show(root: Path, env: str, which: str, console: Console) -> None:
     Raises UserError without any model, InvalidInput for one that is not there.
     """
     registry = _registry(root, env)
-    option = "" if env == "local" else f" --env {env}"
+    option = env_option(env)
     if not registry.versions:
         raise UserError(
             f"no model is registered in {env!r} yet: train one with `stackyard pipelines run training{option}`"

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from stackyard.errors import UserError
 from stackyard.local.destroy import Destroyed
+from stackyard.local.places import env_option
 from stackyard.local.up import Provisioned
 from stackyard.program.values import secret_blinded, to_json
 
@@ -34,7 +35,7 @@ def print_outputs(provisioned: Provisioned, console: Console) -> None:
 
 
 def print_next(env: str, console: Console) -> None:
-    option = "" if env == "local" else f" --env {env}"
+    option = env_option(env)
     stackyard = command()
     console.print("\nNext:")
     if env == "local":
@@ -64,7 +65,7 @@ def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
             console.print(f"  {escape(resource.type)} {escape(resource.name)}  {escape(resource.id)}", soft_wrap=True)
         parts = sum(resource.type not in HOLDS_DATA for resource in destroyed.kept)
         console.print(f"  and {parts} settings of theirs")
-        option = "" if env == "local" else f" --env {env}"
+        option = env_option(env)
         console.print(
             f"\n`stackyard local up{option}` takes it up again; "
             f"`stackyard local destroy{option} --include-data` removes it."

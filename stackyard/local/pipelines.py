@@ -18,7 +18,7 @@ from rich.table import Table
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.places import Places
+from stackyard.local.places import Places, env_option
 from stackyard.local.runs import PipelineRun, StepRun, running, succeeded_as_declared
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.program import state
@@ -49,11 +49,11 @@ class Deployed:
 def deployed(root: Path, env: str) -> Deployed:
     """The running environment. Raises UserError, with the command that mends it, when it does not run."""
     environment = local_environment(root, env)
-    option = "" if env == "local" else f" --env {env}"
+    option = env_option(env)
     server = emulator.running(environment.places)
     if server is None:
         raise UserError(f"the environment {env!r} does not run: start it with `stackyard local up{option}`")
-    assert_emulator(server.endpoint, next(iter(environment.settings.values())).environment.account_id)
+    assert_emulator(server.endpoint, environment.account_id)
     states = [state.read(environment.places.state(config.stack)) for config in environment.stacks]
     contract = next((c for d in states if d is not None and (c := _contract(d)) is not None), None)
     if contract is None:
@@ -67,9 +67,7 @@ def _contract(deployment: Deployment) -> Mapping[str, Any] | None:
     return plain(deployment.outputs.get("contract"))
 
 
-def run_deployed(
-    root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console, *, run_id: str | None = None
-) -> PipelineRun:
+def run_deployed(root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console) -> PipelineRun:
     """Runs the deployed template of a pipeline. Raises RunFailed when it does not succeed; its record is kept."""
     from stackyard.local.argo.runner import run
 
@@ -80,7 +78,7 @@ def run_deployed(
         if template is None:
             raise InvalidInput(_unknown(root, name))
         started = datetime.now(UTC)
-        workflow = run_id or f"{name}-{started:%Y%m%d-%H%M%S}"
+        workflow = f"{name}-{started:%Y%m%d-%H%M%S}"
         folder = places.runs / workflow
         progress = StepProgress(console)
         console.print(f"[bold]{escape(workflow)}[/]: pipeline {escape(name)}, logs in {escape(_shown(folder, root))}")
@@ -121,19 +119,18 @@ def run_deployed(
 
 
 def _finish(result: Any, record: PipelineRun, target: Deployed, console: Console, root: Path) -> None:
-    if str(result.phase) == "Succeeded":
+    if result.succeeded:
         mirror.snapshot(target.endpoint, target.places)
         console.print(
             f"  [bold]{record.run_id} succeeded[/] in {result.seconds:.0f} s; its results are in the snapshot"
         )
         return
-    failed = [step for step in result.steps if str(step.phase) in ("Failed", "Error", "Interrupted")]
-    for step in failed:
+    for step in result.failed_steps:
         console.print(f"\n[red]{escape(step.template)}[/] {str(step.phase).lower()}: {escape(step.message)}")
         console.print(escape(_readable(step.log_tail)), soft_wrap=True)
         if step.logs:
             console.print(f"[dim]{escape(_shown(step.logs[-1], root))}[/]")
-    names = ", ".join(step.template for step in failed) or result.message
+    names = ", ".join(step.template for step in result.failed_steps) or result.message
     raise RunFailed(f"{record.run_id} {str(result.phase).lower()}: {names}")
 
 
@@ -178,7 +175,7 @@ def _package(template: Mapping[str, Any]) -> str:
 def _template(places: Places, name: str) -> Mapping[str, Any] | None:
     from stackyard.local.kubernetes.store import Store
 
-    store = Store(places.kubernetes / "objects.json")
+    store = Store(places.kubernetes_objects)
     return store.get("argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE)
 
 
@@ -195,9 +192,8 @@ def _shown(path: Path, root: Path) -> str:
     return os.path.relpath(path, root)
 
 
-def run_due(root: Path, env: str, console: Console) -> bool:
-    """Runs each deployed pipeline that has not yet succeeded with the code deployed now. Says whether any ran."""
-    ran = False
+def run_due(root: Path, env: str, console: Console) -> None:
+    """Runs each deployed pipeline that has not yet succeeded with the code deployed now."""
     target = deployed(root, env)
     for settings in target.environment.settings.values():
         for pipeline in settings.pipelines:
@@ -212,8 +208,6 @@ def run_due(root: Path, env: str, console: Console) -> bool:
                 )
                 continue
             run_deployed(root, env, pipeline.name, {}, console)
-            ran = True
-    return ran
 
 
 def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console) -> None:
@@ -240,19 +234,16 @@ def print_pipelines(root: Path, env: str, console: Console) -> None:
     """All pipelines: what they do, whether their compiled form is fresh, whether they are deployed here."""
     from pipelines.compile.compiler import stale
     from pipelines.declaration import declarations
-    from stackyard.local.kubernetes.store import Store
 
     places = local_environment(root, env).places
-    store = Store(places.kubernetes / "objects.json")
     table = Table("pipeline", "schedule", "compiled", f"deployed to {env}", "what it does")
     for name, declaration in declarations().items():
         changed = stale(name, root=root)
-        there = store.get("argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE) is not None
         table.add_row(
             name,
             declaration.schedule or "none",
             "[green]fresh[/]" if not changed else "[yellow]stale[/]",
-            "yes" if there else "no",
+            "no" if _template(places, name) is None else "yes",
             declaration.description,
         )
     console.print(table, soft_wrap=False)

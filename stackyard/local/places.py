@@ -31,6 +31,15 @@ class Places:
         """The stack's state, in the format of `pulumi stack export`."""
         return self.folder / "state" / f"{stack}.json"
 
+    def journal(self, stack: str) -> Path:
+        """What an `up` or `destroy` of the stack has done so far; gone once it ended."""
+        return self.state(stack).with_suffix(".journal.jsonl")
+
+    @property
+    def lock(self) -> Path:
+        """Held while the environment changes."""
+        return self.folder / "environment"
+
     def retained(self, stack: str) -> Path:
         """What the last destroy of the stack left, in the format of `pulumi import --file`."""
         return self.folder / "state" / f"{stack}.retained.json"
@@ -69,6 +78,10 @@ class Places:
         return self.folder / "kubernetes"
 
     @property
+    def kubernetes_objects(self) -> Path:
+        return self.kubernetes / "objects.json"
+
+    @property
     def runs(self) -> Path:
         """Logs of pipeline runs, a folder each."""
         return self.folder / "runs"
@@ -91,6 +104,11 @@ class Places:
     def owner(self) -> str:
         """Tells this environment of this checkout from all others: 16 hexadecimal digits."""
         return hashlib.sha256(f"{self.root.resolve()}\0{self.env}".encode()).hexdigest()[:16]
+
+
+def env_option(env: str) -> str:
+    """What a command that a person reads needs so that it means this environment: nothing for the default one."""
+    return "" if env == "local" else f" --env {env}"
 
 
 def find_root(start: Path) -> Path:

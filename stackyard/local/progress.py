@@ -18,12 +18,6 @@ SIGNS = {
     "delete-replaced": ("[magenta]--[/]", "deleted (replaced)"),
     "delete": ("[red]-[/]", "deleted"),
 }
-PLANNED = {
-    "create": "create",
-    "update": "update",
-    "create-replacement": "replace",
-    "delete": "delete",
-}
 MINIMUM_SHOWN_S = 0.05
 
 
@@ -76,9 +70,6 @@ class Progress:
 
     def _line(self, sign: str, event: Mapping[str, Any], text: str) -> None:
         self.console.print(f"  {sign:>2} {escape(event['type']):<58} {escape(event['name'])}  {text}", soft_wrap=True)
-
-    def changed(self) -> int:
-        return sum(self.counts[op] for op in SIGNS)
 
 
 def summary(counts: Mapping[str, int]) -> str:

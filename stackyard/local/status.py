@@ -43,7 +43,7 @@ def down(root: Path, env: str, console: Console) -> None:
     if server is None:
         console.print(f"{escape(env)}: the emulator does not run")
         return
-    with state.locked(environment.places.folder / "environment"), running(environment.places):
+    with state.locked(environment.places.lock), running(environment.places):
         taken = mirror.snapshot(server.endpoint, environment.places)
         emulator.stop(environment.places)
     console.print(

@@ -21,6 +21,7 @@ from rich.markup import escape
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator
 from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.places import env_option
 from stackyard.local.registered_models import tracking_uri
 from stackyard.local.safety import EMULATED_ACCOUNT_ID, assert_emulator, child_environment
 
@@ -128,7 +129,7 @@ def free_port(first: int = FIRST_PORT, count: int = PORTS) -> int:
 
 
 def _endpoint(environment: LocalEnvironment) -> str:
-    option = "" if environment.name == "local" else f" --env {environment.name}"
+    option = env_option(environment.name)
     server = emulator.running(environment.places)
     if server is None:
         raise UserError(

@@ -1,10 +1,9 @@
 """`stackyard local up`: the program's stacks on the emulator, changed only where they differ."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,18 +11,17 @@ from rich.markup import escape
 from stackyard.errors import UserError
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.executor import LocalTarget
 from stackyard.local.places import Places
 from stackyard.local.progress import Progress, summary
 from stackyard.local.runs import running
-from stackyard.local.safety import assert_emulator, child_environment
+from stackyard.local.safety import assert_emulator
+from stackyard.local.stack_run import run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
-from stackyard.program.child import Request
 from stackyard.program.deployment import Deployment
-from stackyard.program.journal import Journal, replay
-from stackyard.program.process import Outcome, run_child
-from stackyard.program.stackfiles import StackConfig, to_environment
+from stackyard.program.journal import replay
+from stackyard.program.process import Outcome
+from stackyard.program.stackfiles import StackConfig
 
 
 class UpFailed(UserError):
@@ -37,17 +35,15 @@ class Provisioned:
     environment: LocalEnvironment
     endpoint: str
     deployments: dict[str, Deployment]
-    changed: int
-    """Operations carried out."""
 
 
 def up(root: Path, name: str, console: Console) -> Provisioned:
     """Provisions every stack of the environment, base first. Raises UpFailed when a resource could not be made."""
     environment = local_environment(root, name)
     make_private(environment.places.folder)
-    with state.locked(environment.places.folder / "environment"):
+    with state.locked(environment.places.lock):
         server = emulator.start(environment.places)
-        assert_emulator(server.endpoint, _account(environment))
+        assert_emulator(server.endpoint, environment.account_id)
         _header(environment, server, console)
         lost = _emulator_lost(environment.places, server.endpoint)
         if lost:
@@ -59,7 +55,7 @@ def up(root: Path, name: str, console: Console) -> Provisioned:
         for config in environment.stacks:
             deployments[config.stack] = run.provision(config, deployments)
         _restore(environment, server.endpoint, deployments, console)
-    return Provisioned(environment=environment, endpoint=server.endpoint, deployments=deployments, changed=run.changed)
+    return Provisioned(environment=environment, endpoint=server.endpoint, deployments=deployments)
 
 
 class _Run:
@@ -67,13 +63,13 @@ class _Run:
 
     def __init__(self, environment: LocalEnvironment, endpoint: str, console: Console):
         self._environment, self._endpoint, self._console = environment, endpoint, console
-        self.changed = 0
 
     def provision(self, config: StackConfig, done: dict[str, Deployment]) -> Deployment:
         places = self._environment.places
-        path = places.state(config.stack)
-        journal = journal_path(places, config.stack)
-        prior, unknown = replay(state.read(path), journal, project=config.project, stack=config.stack)
+        journal = places.journal(config.stack)
+        prior, unknown = replay(
+            state.read(places.state(config.stack)), journal, project=config.project, stack=config.stack
+        )
         if journal.exists():
             self._console.print(
                 f"An earlier run was interrupted: {len(prior.resources) if prior else 0} resources are known, "
@@ -83,20 +79,18 @@ class _Run:
         base = next((d for name, d in done.items() if name != config.stack), None)
         if prior and (planned := self._plan(config, prior, base)) is not None:
             if journal.exists():
-                state.write(path, planned)
-                Journal(journal).remove()
+                settle(places, config.stack, planned)
             return planned
         with running(places):
             outcome = self._apply(config, prior, base)
         assert outcome.deployment
-        state.write(path, outcome.deployment)
-        Journal(journal).remove()
+        settle(places, config.stack, outcome.deployment)
         return outcome.deployment
 
     def _plan(self, config: StackConfig, prior: Deployment, base: Deployment | None) -> Deployment | None:
         """What would happen, before anything does. Returns the stack if nothing would."""
         request = request_for(self._environment.places.root, config, mode="plan", prior=prior, base=base)
-        outcome = self._child(request, config, lambda event: None)
+        outcome = run_stack(self._environment, config, request, self._endpoint)
         if outcome.failures:
             raise UpFailed("Nothing was changed, since this cannot be done:\n" + "\n".join(outcome.failures))
         changes = [step for step in outcome.steps if step["op"] not in ("same",)]
@@ -107,33 +101,19 @@ class _Run:
 
     def _apply(self, config: StackConfig, prior: Deployment | None, base: Deployment | None) -> Outcome:
         places = self._environment.places
-        target = LocalTarget(
-            endpoint=self._endpoint,
-            kubernetes_store=str(places.kubernetes / "objects.json"),
-            kubernetes_version=self._environment.kubernetes_version,
-            journal=str(journal_path(places, config.stack)),
-        )
-        request = request_for(places.root, config, mode="up", prior=prior, base=base, local=asdict(target))
+        local = target(self._environment, config.stack, self._endpoint)
+        request = request_for(places.root, config, mode="up", prior=prior, base=base, local=local)
         progress = Progress(self._console)
-        outcome = self._child(request, config, progress)
-        self.changed += progress.changed()
+        outcome = run_stack(self._environment, config, request, self._endpoint, progress)
         self._console.print(f"  [bold]{summary(progress.counts)}[/]: {counted(progress)}")
         if outcome.failures:
             assert outcome.deployment
-            state.write(places.state(config.stack), outcome.deployment)
-            Journal(journal_path(places, config.stack)).remove()
+            settle(places, config.stack, outcome.deployment)
             raise UpFailed(
                 f"{config.stack}: {len(outcome.failures)} failed. What exists is kept; mend the cause, then run "
                 f"`stackyard local up --env {self._environment.name}` again."
             )
         return outcome
-
-    def _child(self, request: Request, config: StackConfig, on_event: Callable[[dict[str, Any]], None]) -> Outcome:
-        region = self._environment.region
-        environment = child_environment(
-            self._environment.places, endpoint=self._endpoint, region=region, extra=to_environment(config)
-        )
-        return run_child(request, environment, on_event)
 
 
 def make_private(folder: Path) -> None:
@@ -147,21 +127,13 @@ def counted(progress: Progress) -> str:
     return text + (f", {progress.recorded} recorded (validated, not emulated)" if progress.recorded else "")
 
 
-def journal_path(places: Places, stack: str) -> Path:
-    return places.state(stack).with_suffix(".journal.jsonl")
-
-
-def _account(environment: LocalEnvironment) -> str:
-    return next(iter(environment.settings.values())).environment.account_id
-
-
 def _header(environment: LocalEnvironment, server: emulator.Emulator, console: Console) -> None:
     layers = ", ".join(str(layer) for s in environment.settings.values() for layer in s.environment.layers)
     started = "started" if server.started else "running"
     console.print(
         f"[bold]Environment {escape(environment.name)}[/] ({layers}) on the emulator at {server.endpoint} ({started})"
     )
-    account = _account(environment)
+    account = environment.account_id
     if environment.declared_account != account:
         console.print(f"Account {environment.declared_account} is replaced by the emulated account {account}.")
     console.print("Nothing here reaches a real account.")
@@ -199,17 +171,14 @@ def _forget(environment: LocalEnvironment, endpoint: str, console: Console) -> N
     if emulator.marker(endpoint) is not None:
         # Its resources belong to a state that was deleted: nothing would ever find or remove them.
         emulator.empty(endpoint)
-    known = [
-        c.stack for c in environment.stacks if places.state(c.stack).exists() or journal_path(places, c.stack).exists()
-    ]
+    known = [c.stack for c in environment.stacks if places.state(c.stack).exists() or places.journal(c.stack).exists()]
     if not known:
         return
     console.print(
         "The emulator has forgotten this environment (it keeps its resources in memory): provisioning it again."
     )
     for stack in known:
-        journal_path(places, stack).unlink(missing_ok=True)
+        places.journal(stack).unlink(missing_ok=True)
         if (path := places.state(stack)).exists():
             path.replace(path.with_suffix(".lost.json"))
-    objects = places.kubernetes / "objects.json"
-    objects.unlink(missing_ok=True)
+    places.kubernetes_objects.unlink(missing_ok=True)

@@ -55,7 +55,9 @@ def request_for(
 ) -> Request:
     """A child's request for a stack; its settings are parsed here first, so that bad ones are refused at once."""
     settings = parse_settings(config)
-    references = base_outputs(root, config, settings.environment, prior=prior, base_from=base_from, base=base)
+    references: dict[str, dict[str, Any]] = {}
+    if mode != "destroy":  # which runs no program, so nobody asks for another stack's outputs
+        references = base_outputs(root, config, settings.environment, prior=prior, base_from=base_from, base=base)
     return Request(
         root=str(root),
         main=str(root / "stacks"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stackyard.program.deployment import PROVIDER_PREFIX, Resource, urn_name
+from stackyard.program.deployment import PROVIDER_PREFIX, Resource, provider_urn, urn_name
 from stackyard.program.values import Value, has_unknown
 
 INTERNAL_INPUTS = ("__internal", "__defaults")
@@ -170,11 +170,6 @@ def provider_changed(
         return False
     type_ = new_urn.split("::")[2].rsplit("$", 1)[-1]
     return bool(_replacement_keys(changed_paths(before, after), forces(type_).paths))
-
-
-def provider_urn(reference: str) -> str:
-    """The URN of a provider reference, without the id behind it."""
-    return reference.rsplit("::", 1)[0] if reference.count("::") > 3 else reference
 
 
 def _is_default(urn: str) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from stackyard.program.decide import Forces, provider_urn
-from stackyard.program.deployment import Resource
+from stackyard.program.decide import Forces
+from stackyard.program.deployment import Resource, provider_urn
 
 
 def replaced_with(root: Resource, prior: Sequence[Resource], forces: Callable[[str], Forces]) -> list[Resource]:

@@ -109,6 +109,11 @@ def urn_type(urn: str) -> str:
     return qualified_type(urn).rsplit("$", 1)[-1]
 
 
+def provider_urn(reference: str) -> str:
+    """The URN of a provider reference, without the id behind it."""
+    return reference.rsplit("::", 1)[0] if reference.count("::") > 3 else reference
+
+
 def in_canonical_order(deployment: Deployment) -> Deployment:
     """The same deployment in an order that no scheduling changes: what is needed first, then by URN."""
     by_urn = deployment.by_urn()
@@ -131,5 +136,5 @@ def in_canonical_order(deployment: Deployment) -> Deployment:
 
 
 def _needed(resource: Resource) -> set[str]:
-    provider = resource.provider.rsplit("::", 1)[0]
-    return {*resource.dependencies, resource.parent, provider, resource.deleted_with} - {resource.urn}
+    needs = {*resource.dependencies, resource.parent, provider_urn(resource.provider), resource.deleted_with}
+    return needs - {resource.urn}

@@ -18,10 +18,9 @@ from stackyard.program.decide import (
     protected_delete,
     protected_replace,
     provider_changed,
-    provider_urn,
 )
 from stackyard.program.dependents import replaced_with
-from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, urn_type
+from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, provider_urn, urn_type
 from stackyard.program.executor import Done, Executor
 from stackyard.program.naming import RULES
 from stackyard.program.registration import AliasSpec, former_urns
@@ -65,7 +64,7 @@ class Evaluation:
         self._prior = prior.by_urn() if prior else {}
         self._prior_outputs = dict(prior.outputs) if prior else {}
         self._lock = threading.RLock()
-        self._order: list[str] = []
+        self._order: dict[str, None] = {}
         self._results: dict[str, Resource] = {}
         self._former: dict[str, str] = {}
         self._done: dict[str, tuple[Resource | None, Decision]] = {}
@@ -138,10 +137,11 @@ class Evaluation:
 
     def finish(self) -> None:
         """Deletes what was replaced and what the program no longer asks for. Not after a failure, as in the engine."""
-        for resource in (*reversed(self._replaced), *self._gone()):
+        replaced = [(resource, "delete-replaced") for resource in reversed(self._replaced)]
+        for resource, op in (*replaced, *((resource, "delete") for resource in self._gone())):
             if self.failures and not self._executor.planning:
                 return
-            self._delete(resource, "delete-replaced" if resource in self._replaced else "delete")
+            self._delete(resource, op)
 
     def result(self) -> Deployment:
         """The stack afterwards, registrations first in their order, then what is left of the prior state."""
@@ -159,7 +159,7 @@ class Evaluation:
             self.failures.append(message)
             self._observe(Step(op="create", phase="failed", resource=goal, message=message))
             return False
-        self._order.append(goal.urn)
+        self._order[goal.urn] = None
         return True
 
     def _with_identity(self, goal: Resource, specs: list[AliasSpec]) -> tuple[Resource, Resource | None]:
@@ -199,17 +199,15 @@ class Evaluation:
     def _carry_out(self, goal: Resource, prior: Resource | None, decision: Decision) -> Resource:
         match decision.op, prior:
             case Op.SAME, Resource():
-                done = Done(id=prior.id, outputs=prior.outputs, recorded=prior.recorded)
-                self._observe(
-                    Step(op="same", phase="done", resource=_finished(goal, done), prior=prior, decision=decision)
-                )
+                after = _finished(goal, Done(id=prior.id, outputs=prior.outputs, recorded=prior.recorded))
+                self._observe(Step(op="same", phase="done", resource=after, prior=prior, decision=decision))
+                return after
             case Op.UPDATE, Resource():
-                done = self._step("update", goal, prior, decision, lambda: self._executor.update(prior, goal))
+                return self._step("update", goal, prior, decision, lambda: self._executor.update(prior, goal))
             case Op.REPLACE, Resource():
                 return self._replace(goal, prior, decision)
             case _:
-                done = self._step("create", goal, None, decision, lambda: self._create(goal))
-        return _finished(goal, done)
+                return self._step("create", goal, None, decision, lambda: self._create(goal))
 
     def _replace(self, goal: Resource, prior: Resource, decision: Decision) -> Resource:
         if decision.delete_first:
@@ -220,8 +218,7 @@ class Evaluation:
         replaced = Step(op="replace", phase="done", resource=goal, prior=prior, decision=decision)
         if decision.delete_first:
             self._observe(replaced)
-        done = self._step("create-replacement", goal, prior, decision, lambda: self._create(goal))
-        after = _finished(goal, done)
+        after = self._step("create-replacement", goal, prior, decision, lambda: self._create(goal))
         if not decision.delete_first:
             self._observe(replace(replaced, resource=after))
             self._replaced.append(prior)
@@ -243,12 +240,11 @@ class Evaluation:
 
     def _step(
         self, op: str, goal: Resource, prior: Resource | None, decision: Decision, run: Callable[[], Done]
-    ) -> Done:
+    ) -> Resource:
         self._observe(Step(op=op, phase="start", resource=goal, prior=prior, decision=decision))
-        done = run()
-        after = _finished(goal, done)
+        after = _finished(goal, run())
         self._observe(Step(op=op, phase="done", resource=after, prior=prior, decision=decision))
-        return done
+        return after
 
     def _delete(self, resource: Resource, op: str) -> None:
         self._observe(Step(op=op, phase="start", resource=resource, prior=resource))

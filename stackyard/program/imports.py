@@ -7,8 +7,7 @@ Without them it imports everything at the root, under a default provider, and th
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stackyard.program.decide import provider_urn
-from stackyard.program.deployment import STACK_TYPE, Deployment, Resource
+from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, provider_urn
 from stackyard.program.values import to_json
 
 

@@ -225,7 +225,3 @@ def walk(value: Value, path: str = "") -> Iterator[tuple[str, Value]]:
 
 def has_unknown(value: Value) -> bool:
     return any(isinstance(entry, Unknown) for _, entry in walk(value))
-
-
-def has_secret(value: Value) -> bool:
-    return any(isinstance(entry, Secret) for _, entry in walk(value))
