@@ -240,7 +240,7 @@ DatabaseClass = Annotated[str, *matching(
     "db.t4g.micro",
 )]  # fmt: skip
 TrackingUri = Annotated[str, *matching(
-    r"https?://[\w.:-]+(?:/[\w./-]*)?|sqlite:///[\w./-]+",
+    r"https?://[\w.:-]+(?:/[\w./-]*)?|sqlite:///[^?#\n]+",
     "must be an MLflow tracking URI without credentials",
     "pipelines register their models there; a password in it would stand in the state",
     "https://mlflow.example.com",

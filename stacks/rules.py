@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
+from pipelines.declaration import declarations
 from stacks.naming import BUCKET_NAME_LENGTH
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
@@ -91,6 +93,7 @@ def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     yield from _bucket_problems(draft)
     yield from _pool_problems(draft)
     yield from _team_problems(draft)
+    yield from _pipeline_problems(draft)
     yield from _repository_problems(draft)
 
 
@@ -256,6 +259,15 @@ def _team_problems(draft: Draft) -> Iterator[Problem]:
                 teams[0] if teams else [{"name": pipeline.team}],
                 at="" if teams else "teams",
             )
+
+
+def _pipeline_problems(draft: Draft) -> Iterator[Problem]:
+    for index, pipeline in draft.pipelines.items():
+        path, known = f"pipelines[{index}].name", sorted(declarations())
+        if pipeline.name not in known and draft.good(path):
+            nearest = get_close_matches(pipeline.name, known, n=1, cutoff=0)
+            reason = "it is deployed from its folder in pipelines/"
+            yield problem(path, pipeline.name, f"must be one of the pipelines {', '.join(known)}", reason, *nearest)
 
 
 def _repository_problems(draft: Draft) -> Iterator[Problem]:

@@ -153,6 +153,33 @@ def local_down(env: Environment = "local") -> None:
     down(_root(), env, _console())
 
 
+@local.command("refresh")
+def local_refresh(
+    env: Environment = "local",
+    yes: Yes = False,
+    preview_only: Annotated[
+        bool, typer.Option("--preview-only", help="Only report; leave the state as it is.")
+    ] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Fail (exit status 1) if anything differs.")
+    ] = False,
+) -> None:
+    """Find what was changed in the emulator behind the state's back; the next `up` sets it back."""
+    from stackyard.local.refresh import refresh
+
+    root = _root()
+    if not (yes or preview_only or sys.stdin.isatty()):
+        raise InvalidInput(
+            f"refresh of {env!r} asks before it writes the state, and nobody can answer here: "
+            "add --yes or --preview-only"
+        )
+    drifts = refresh(
+        root, env, _console(), preview_only=preview_only, confirm=lambda question: yes or typer.confirm(question)
+    )
+    if drifts and expect_no_changes:
+        raise UserError(f"{len(drifts)} differences were found, and none were expected (--expect-no-changes)")
+
+
 @local.command("destroy")
 def local_destroy(
     env: Environment = "local",
@@ -247,6 +274,20 @@ def models_list(env: Environment = "local") -> None:
     from stackyard.local.models_command import list_versions
 
     list_versions(_root(), env, _console())
+
+
+@app.command()
+def doctor(
+    here: Annotated[bool, typer.Option("--local", help="Look at the local environment on this machine.")] = False,
+    env: Environment = "local",
+    format: Annotated[str, typer.Option(help="`text` or `json`.")] = "text",
+) -> None:
+    """Say what is wrong with a local environment, and the command that mends it. Changes nothing."""
+    from stackyard.local.doctor.command import doctor
+
+    if not here:
+        raise InvalidInput("doctor looks at the local environment only, so far: add --local")
+    raise typer.Exit(doctor(_root(), env, _console(), format=format))
 
 
 @app.command()

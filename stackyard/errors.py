@@ -5,6 +5,8 @@ class UserError(Exception):
     """Says the value, the rule, the reason and the way out. The command line prints it and exits with `exit_status`."""
 
     exit_status = 1
+    unknown = False
+    """Whether nobody knows if what was asked for happened: the endpoint gave no answer."""
 
 
 class InvalidInput(UserError):

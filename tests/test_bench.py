@@ -1,6 +1,7 @@
 """The arithmetic and the table of `make bench`, and what it refuses to measure. No test here asserts a time."""
 
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -9,7 +10,8 @@ import pytest
 
 from stackyard import __main__ as module_program
 from tests.bench import __main__ as bench
-from tests.bench import cases
+from tests.bench import cases, scaling
+from tests.bench.growing_program import program
 from tests.bench.measure import MeasureFailed, Result, alternately, table, timed
 
 
@@ -73,6 +75,50 @@ def test_a_floor_that_registers_something_else_is_refused():
     cases.same_registrations([("a:b:C", "x")], [("a:b:C", "x")])
     with pytest.raises(MeasureFailed, match="'y'"):
         cases.same_registrations([("a:b:C", "x"), ("a:b:C", "y")], [("a:b:C", "x")])
+
+
+def scaling_times(*ms_a_resource: float) -> dict[int, list[dict[str, float]]]:
+    """Of every kind and of the floor, one run at each size."""
+    return {
+        size: [{name: ms * size / 1000 for name in (*scaling.KINDS, "mocked")}]
+        for size, ms in zip(scaling.SIZES, ms_a_resource, strict=True)
+    }
+
+
+def test_a_larger_program_is_judged_by_what_a_resource_of_the_smallest_takes():
+    assert scaling.SIZES == (100, 300, 1000)
+    results = scaling.scaling_results(scaling_times(2.0, 2.5, 2.7))
+    assert len(results) == 3 * len(scaling.KINDS)
+    smallest, middle, largest = (r for r in results if r.name.startswith("scaling-renamed-"))
+    assert (smallest.aim, smallest.met) == (None, None), "it judges, and is not judged"
+    assert middle.met and middle.aim == pytest.approx(2.6)
+    assert largest.value == pytest.approx(2.7) and not largest.met, "1.35 times as long is not linear"
+    lines = table([smallest, largest]).splitlines()
+    assert lines[2].endswith("2.00 ms a resource") and lines[3].endswith("at most 2.6 ms a resource  NOT MET")
+    assert smallest.to_dict()["aim"] is None and largest.to_dict()["met"] is False
+
+
+@pytest.mark.local  # A process of its own imports the SDK anew: too long for the default tier.
+def test_every_kind_of_scaling_does_the_work_that_it_is_named_after():
+    command = [sys.executable, "-m", "tests.bench.scaling", "10"]
+    done = subprocess.run(command, cwd=cases.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seconds = json.loads(done.stdout)
+    assert set(seconds) == {*scaling.KINDS, "mocked"} and min(seconds.values()) > 0
+
+
+@pytest.mark.parametrize("name", scaling.KINDS)
+def test_a_scaling_that_did_other_work_is_refused(name):
+    kind = scaling.KINDS[name]
+    scaling.check_work(kind, 20, {kind.operation: 2 * kind.of_each_team})
+    with pytest.raises(MeasureFailed, match=rf"expected {2 * kind.of_each_team} times {kind.operation}"):
+        scaling.check_work(kind, 20, {kind.operation: 2 * kind.of_each_team - 1})
+
+
+@pytest.mark.parametrize("resources", [0, 15])
+def test_a_program_of_half_a_team_is_refused(resources):
+    with pytest.raises(ValueError, match=f"{resources} resources: a team has 10"):
+        program(resources)
 
 
 def run_bench(monkeypatch, tmp_path, planted, *arguments):

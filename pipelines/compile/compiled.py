@@ -58,6 +58,12 @@ class CompiledPipeline:
 def read_compiled(name: str, *, root: Path = ROOT) -> CompiledPipeline:
     """The committed form. Needs no framework and no code package. Raises InvalidInput when there is none."""
     folder = root / "pipelines" / name / "compiled"
+    known = sorted(path.parent.name for path in (root / "pipelines").glob("*/declaration.py"))
+    if known and name not in known:
+        raise InvalidInput(
+            f"There is no pipeline {name!r}: none of the folders in pipelines/ declares it. There are: "
+            f"{', '.join(known)}. Correct the name; a stack file has it under `pipelines`."
+        )
     if not (folder / SUMMARY).is_file():
         raise InvalidInput(
             f"Pipeline {name} was never compiled: run `stackyard pipelines compile {name}` and commit what it writes "

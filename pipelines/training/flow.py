@@ -74,6 +74,7 @@ class TrainingFlow(FlowSpec):
                 evaluate_to=self.evaluate_to,
                 margin=self.margin,
                 device=self.device,
+                source=self.source,
             )
             bucket = _data_uri(Contract.from_environment())
             # The rest of the history is for the months to come; what is there already is not written again.

@@ -44,7 +44,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         if self.device not in set(Device):
-            raise InvalidInput(f"device {self.device!r}: xgboost trains on 'cpu' or 'cuda', for example device: cpu.")
+            raise InvalidInput(f"device {self.device!r}: xgboost trains on 'cpu' or 'cuda', for example device=cpu.")
         for name in ("threads", "trees", "max_depth"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -128,7 +128,7 @@ def refuse_missing_device(settings: TrainSettings) -> None:
     if settings.device == Device.CUDA and not xgboost.build_info()["USE_CUDA"]:
         raise UserError(
             "device 'cuda': the installed xgboost was built without CUDA (package xgboost-cpu). Run the step in the "
-            "GPU image, which holds the package xgboost, or set device: cpu."
+            "GPU image, which holds the package xgboost, or set device=cpu."
         )
 
 
@@ -169,6 +169,6 @@ def _fit(matrix: Frame, late: Series, settings: TrainSettings) -> xgboost.Booste
     if not used.startswith(str(settings.device)):
         raise UserError(
             f"device {settings.device!s}: xgboost found no GPU and trained on {used}. Ask for a node with a GPU, "
-            "or set device: cpu."
+            "or set device=cpu."
         )
     return booster

@@ -1,4 +1,4 @@
-"""What an embedded provider answers when it has created or updated a resource."""
+"""What an embedded provider answers: what it created or updated, and what is there now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,3 +15,16 @@ class Applied:
 
     recorded: bool = False
     """True: validated and recorded only, since nothing on this machine can run it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A resource as its provider shows it."""
+
+    inputs: Mapping[str, Any]
+    """As they are now. What cannot be read back is as it was given."""
+    outputs: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
+    """Given inputs that cannot be read back."""
+    read: bool = True
+    """False: nothing shows the resource, not even whether it exists."""

@@ -11,16 +11,15 @@ from rich.console import Console
 from stackyard.errors import UserError
 from stackyard.local import emulator, inventory, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.places import env_option
-from stackyard.local.progress import Progress, summary
+from stackyard.local.places import typed
+from stackyard.local.progress import Progress
 from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator
-from stackyard.local.stack_run import run_stack, settle, target
+from stackyard.local.stack_run import known, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
 from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, provider_urn
 from stackyard.program.imports import import_file
-from stackyard.program.journal import replay
 from stackyard.program.stackfiles import StackConfig
 
 
@@ -63,11 +62,10 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
 
 def _not_running(environment: LocalEnvironment) -> str:
     kept = mirror.current(environment.places)
-    option = env_option(environment.name)
     return (
         f"the emulator of {environment.name!r} does not run, so nothing was destroyed; its snapshot holds "
-        f"{kept.objects if kept else 0} objects. `stackyard local up{option}` brings it back for a destroy; "
-        f"`stackyard local destroy{option} --include-data` removes everything at once"
+        f"{kept.objects if kept else 0} objects. {typed('local up', environment.name)} brings it back for a destroy; "
+        f"{typed('local destroy --include-data', environment.name)} removes everything at once"
     )
 
 
@@ -75,28 +73,34 @@ def _destroy_stack(
     environment: LocalEnvironment, config: StackConfig, endpoint: str, console: Console, *, include_data: bool
 ) -> list[Resource]:
     places, stack = environment.places, config.stack
-    prior, _ = replay(state.read(places.state(stack)), places.journal(stack), project=config.project, stack=stack)
+    prior = known(environment, config, endpoint, console)
     if prior is None:
         return []
     kept = [] if include_data else keep(prior)
     kept_urns = {resource.urn for resource in kept}
-    going = tuple(replace(r, protect=False, retain_on_delete=False) for r in prior if r.urn not in kept_urns)
+    going = replace(
+        prior,
+        resources=tuple(replace(r, protect=False, retain_on_delete=False) for r in prior if r.urn not in kept_urns),
+        pending_deletes=tuple(
+            replace(r, retain_on_delete=r.retain_on_delete and not include_data) for r in prior.pending_deletes
+        ),
+    )
     console.print(f"[bold]{config.stack}[/]")
     progress = Progress(console)
     local = target(environment, stack, endpoint, include_data=include_data)
-    request = request_for(places.root, config, mode="destroy", prior=replace(prior, resources=going), local=local)
+    request = request_for(places.root, config, mode="destroy", prior=going, local=local)
     outcome = run_stack(environment, config, request, endpoint, progress)
     assert outcome.deployment
     left = [resource for resource in prior if resource.urn in kept_urns | set(outcome.deployment.by_urn())]
-    settle(places, stack, replace(prior, resources=tuple(left), outputs={}))
+    settle(places, stack, replace(outcome.deployment, resources=tuple(left), outputs={}))
     if kept:
         document = import_file(prior, kept)
         state.write_private(places.retained(stack), json.dumps(document, indent=1) + "\n")
-    console.print(f"  [bold]{summary(progress.counts)}[/]")
+    progress.close()
     if outcome.failures:
         raise DestroyFailed(
             f"{config.stack}: {len(outcome.failures)} resources would not go. What is left is in the state: "
-            f"mend the cause, then run `stackyard local destroy --env {environment.name}` again."
+            f"mend the cause, then run {typed('local destroy', environment.name)} again."
         )
     return [resource for resource in kept if resource.protect or resource.retain_on_delete]
 

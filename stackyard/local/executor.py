@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 from stackyard.errors import UserError
 from stackyard.local.applied import Applied
+from stackyard.local.aws import attempts
 from stackyard.program.child import Request
 from stackyard.program.deployment import Resource
 from stackyard.program.derived import stable_uuid
 from stackyard.program.evaluation import Step
 from stackyard.program.executor import Done, Executor
 from stackyard.program.journal import Journal
+from stackyard.program.ledger import key
 from stackyard.program.values import Value, plain
 
 # Client and emulator are both Python: more than this many calls at once bring nothing.
@@ -61,28 +63,33 @@ class LocalExecutor:
         self._providers = providers
         self._include_data = include_data
 
-    def create(self, goal: Resource) -> Done:
+    def create(self, goal: Resource, attempt: str = "") -> Done:
         if goal.is_provider:
             outputs = {key: value for key, value in goal.inputs.items() if key != "__internal"}
             return Done(id=stable_uuid(goal.urn), outputs=outputs)
-        applied = self._provider(goal).create(goal.type, goal.urn, _sent(goal))
+        with attempts.attempt(attempt):
+            applied = self._provider(goal).create(goal.type, goal.urn, sent(goal))
         return _done(applied, goal)
 
-    def update(self, prior: Resource, goal: Resource) -> Done:
+    def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done:
         if goal.is_provider:
             return replace(self.create(goal), id=prior.id)
-        applied = self._provider(goal).update(
-            goal.type, goal.urn, prior.id, _sent(prior), plain(dict(prior.outputs)), _sent(goal)
-        )
+        with attempts.attempt(attempt):
+            applied = self._provider(goal).update(
+                goal.type, goal.urn, prior.id, sent(prior), plain(dict(prior.outputs)), sent(goal)
+            )
         return _done(applied, goal)
 
-    def delete(self, resource: Resource) -> None:
+    def delete(self, resource: Resource, attempt: str = "") -> None:
         if resource.is_provider:
             return
-        inputs = _sent(resource)
+        inputs = sent(resource)
         if self._include_data and resource.type == "aws:s3/bucket:Bucket":
             inputs["forceDestroy"] = True
-        self._provider(resource).delete(resource.type, resource.urn, resource.id, inputs, plain(dict(resource.outputs)))
+        with attempts.attempt(attempt):
+            self._provider(resource).delete(
+                resource.type, resource.urn, resource.id, inputs, plain(dict(resource.outputs))
+            )
 
     def _provider(self, resource: Resource) -> Provider:
         package = resource.type.partition(":")[0]
@@ -94,7 +101,7 @@ class LocalExecutor:
         return self._providers[package]
 
 
-def _sent(resource: Resource) -> dict[str, Value]:
+def sent(resource: Resource) -> dict[str, Value]:
     """Inputs as the provider sends them: its default tags are among the tags."""
     inputs: dict[str, Value] = plain(dict(resource.inputs))
     if "tagsAll" in resource.outputs:
@@ -147,15 +154,14 @@ def _journalled(report: Callable[[Step], None], journal: Journal) -> Callable[[S
 
 
 def _note(step: Step, journal: Journal) -> None:
-    deletes = step.op in ("delete", "delete-replaced")
     match step.phase:
         case "start":
-            journal.intend(step.op, step.resource.urn)
-        case "done" if deletes:
-            # The new resource of a replacement has the same URN and stays.
-            if step.op == "delete":
-                journal.drop(step.resource.urn)
+            journal.intend(step.operation)
+        case "done" if step.op.startswith("delete"):
+            journal.gone(step.op, step.resource)
         case "done" if step.op != "replace":
-            journal.keep(step.resource)
+            journal.done(step.op, step.resource, step.operation.prior)
+        case "failed" if not step.unknown:
+            journal.refused(*key(step.operation))
         case _:
             pass

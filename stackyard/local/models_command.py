@@ -8,7 +8,7 @@ from rich.table import Table
 
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local.environment import local_environment
-from stackyard.local.places import env_option
+from stackyard.local.places import env_option, typed
 from stackyard.local.registered_models import ModelVersion, Registry, read_registry
 
 CHAMPION = "champion"
@@ -81,9 +81,10 @@ def _chosen(registry: Registry, which: str, env: str) -> ModelVersion:
     if which == CHAMPION:
         raise UserError(
             f"there is no champion in {env!r} yet: none of the versions {there} was better than its baseline by the "
-            "margin. `stackyard models list` says why"
+            f"margin. {typed('models list', env)} says why"
         )
-    raise InvalidInput(f"no version {which!r} of {registry.model_name}: there are {there}; for example `models show 1`")
+    example = typed(f"models show {registry.versions[0].version}", env)
+    raise InvalidInput(f"no version {which!r} of {registry.model_name}: there are {there}; for example {example}")
 
 
 def _metrics(version: ModelVersion) -> Table:

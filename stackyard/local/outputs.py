@@ -1,16 +1,11 @@
 """What `up` and `destroy` end with: what is there now, and what can be done next."""
 
-import os
-import shutil
-import sys
-from pathlib import Path
-
 from rich.console import Console
 from rich.markup import escape
 
 from stackyard.errors import UserError
 from stackyard.local.destroy import Destroyed
-from stackyard.local.places import env_option
+from stackyard.local.places import command, env_option, typed
 from stackyard.local.up import Provisioned
 from stackyard.program.values import secret_blinded, to_json
 
@@ -45,13 +40,6 @@ def print_next(env: str, console: Console) -> None:
     console.print(f"  {stackyard} local destroy{option}")
 
 
-def command() -> str:
-    """How the reader calls us: by name where that finds us, else by the way to the virtual environment."""
-    ours = Path(sys.executable).with_name("stackyard")
-    found = shutil.which("stackyard")
-    return "stackyard" if found and Path(found).resolve() == ours.resolve() else os.path.relpath(ours)
-
-
 def _short(value: object, limit: int = 160) -> str:
     text = str(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
@@ -65,13 +53,14 @@ def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
             console.print(f"  {escape(resource.type)} {escape(resource.name)}  {escape(resource.id)}", soft_wrap=True)
         parts = sum(resource.type not in HOLDS_DATA for resource in destroyed.kept)
         console.print(f"  and {parts} settings of theirs")
-        option = env_option(env)
         console.print(
-            f"\n`stackyard local up{option}` takes it up again; "
-            f"`stackyard local destroy{option} --include-data` removes it."
+            f"\n{typed('local up', env)} takes it up again; {typed('local destroy --include-data', env)} removes it.",
+            soft_wrap=True,
         )
         return
     if destroyed.remains:
         listing = "\n".join(f"  {service}: {', '.join(names)}" for service, names in destroyed.remains.items())
-        raise UserError(f"the emulator still holds what no state knows:\n{listing}\n`stackyard local down` clears it")
+        raise UserError(
+            f"the emulator still holds what no state knows:\n{listing}\n{typed('local down', env)} clears it"
+        )
     console.print("\nNothing is left.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,12 +18,15 @@ from rich.table import Table
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.places import Places, env_option
+from stackyard.local.places import Places, typed
 from stackyard.local.runs import PipelineRun, StepRun, running, succeeded_as_declared
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.program import state
 from stackyard.program.deployment import Deployment
 from stackyard.program.values import plain
+
+if TYPE_CHECKING:
+    from pipelines.declaration import PipelineDeclaration
 
 NAMESPACE = "pipelines"
 SIGNS = {"finished": "[green]✓[/]", "retried": "[yellow]↻[/]", "failed": "[red]✗[/]", "skipped": "[dim]…[/]"}
@@ -49,17 +52,14 @@ class Deployed:
 def deployed(root: Path, env: str) -> Deployed:
     """The running environment. Raises UserError, with the command that mends it, when it does not run."""
     environment = local_environment(root, env)
-    option = env_option(env)
     server = emulator.running(environment.places)
     if server is None:
-        raise UserError(f"the environment {env!r} does not run: start it with `stackyard local up{option}`")
+        raise UserError(f"the environment {env!r} does not run: start it with {typed('local up', env)}")
     assert_emulator(server.endpoint, environment.account_id)
     states = [state.read(environment.places.state(config.stack)) for config in environment.stacks]
     contract = next((c for d in states if d is not None and (c := _contract(d)) is not None), None)
     if contract is None:
-        raise UserError(
-            f"no stack of {env!r} exports a contract: deploy its platform with `stackyard local up{option}`"
-        )
+        raise UserError(f"no stack of {env!r} exports a contract: deploy its platform with {typed('local up', env)}")
     return Deployed(environment=environment, endpoint=server.endpoint, contract=contract)
 
 
@@ -68,15 +68,19 @@ def _contract(deployment: Deployment) -> Mapping[str, Any] | None:
 
 
 def run_deployed(root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console) -> PipelineRun:
-    """Runs the deployed template of a pipeline. Raises RunFailed when it does not succeed; its record is kept."""
+    """Runs the deployed template of a pipeline. Raises RunFailed when it does not succeed; its record is kept.
+
+    Raises InvalidInput, before anything starts, for a pipeline that is not there and for parameters that it refuses.
+    """
     from stackyard.local.argo.runner import run
 
+    values = _arguments(name, parameters)
     target = deployed(root, env)
     places = target.places
     with running(places):
         template = _template(places, name)
         if template is None:
-            raise InvalidInput(_unknown(root, name))
+            raise InvalidInput(_not_deployed(name, env))
         started = datetime.now(UTC)
         workflow = f"{name}-{started:%Y%m%d-%H%M%S}"
         folder = places.runs / workflow
@@ -85,7 +89,7 @@ def run_deployed(root: Path, env: str, name: str, parameters: Mapping[str, str],
         with tempfile.TemporaryDirectory(prefix="stackyard-run-") as scratch:
             result = run(
                 template,
-                parameters={key: json.dumps(_typed(value)) for key, value in parameters.items()},
+                parameters={key: json.dumps(value) for key, value in values.items()},
                 environment=_environment(target),
                 logs=folder,
                 workdir=Path(scratch),
@@ -164,7 +168,19 @@ def _environment(target: Deployed) -> dict[str, str]:
         # Metaflow starts a process for each artifact, up to 64: more than a laptop gains from.
         "METAFLOW_S3_WORKER_COUNT": "2",
     }
+    _configure_metaflow(target.places)
     return child_environment(target.places, endpoint=endpoint, region=str(target.contract["region"]), extra=extra)
+
+
+def _configure_metaflow(places: Places) -> None:
+    """Steps go without the helpers that a pod has beside it: two interpreters each.
+
+    One asks AWS for a spot interruption, one uploads logs while the step runs; here they are in a file at once.
+    Metaflow takes a list of plugins from its configuration file alone: a variable would be read letter by letter.
+    """
+    folder = places.home / "metaflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"METAFLOW_ENABLED_SIDECAR": ["heartbeat"]}) + "\n", "utf-8")
 
 
 def _package(template: Mapping[str, Any]) -> str:
@@ -177,15 +193,6 @@ def _template(places: Places, name: str) -> Mapping[str, Any] | None:
 
     store = Store(places.kubernetes_objects)
     return store.get("argoproj.io/v1alpha1", "WorkflowTemplate", name, NAMESPACE)
-
-
-def _typed(value: str) -> Any:
-    """Parameters travel as JSON; a number stays a number, everything else is text."""
-    try:
-        number = json.loads(value)
-    except ValueError:
-        return value
-    return number if isinstance(number, int | float | bool) else value
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -203,7 +210,7 @@ def run_due(root: Path, env: str, console: Console) -> None:
             if done is not None:
                 console.print(
                     f"{escape(pipeline.name)}: {escape(done.run_id)} succeeded with this code already; "
-                    f"`stackyard pipelines run {escape(pipeline.name)}` runs it again",
+                    f"{escape(typed(f'pipelines run {pipeline.name}', env))} runs it again",
                     soft_wrap=True,
                 )
                 continue
@@ -212,13 +219,13 @@ def run_due(root: Path, env: str, console: Console) -> None:
 
 def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], console: Console) -> None:
     """Runs the flow itself, from the sources, on the environment's data: for development. No record, no deadline."""
+    values = _arguments(name, parameters)
     target = deployed(root, env)
-    _require(root, name)
     variables = _environment(target)
     variables["STACKYARD_CONTRACT"] = json.dumps(dict(target.contract), sort_keys=True)
     variables["METAFLOW_DEFAULT_DATASTORE"] = "local"
     variables["METAFLOW_DEFAULT_METADATA"] = "local"
-    arguments = [part for key, value in parameters.items() for part in (f"--{key}", value)]
+    arguments = [part for key, value in values.items() for part in (f"--{key}", str(value))]
     console.print(f"[bold]{escape(name)}[/]: the flow itself, from the sources")
     with tempfile.TemporaryDirectory(prefix="stackyard-inline-") as scratch:
         flow = root / "pipelines" / name / "flow.py"
@@ -255,7 +262,7 @@ def compile_pipelines(root: Path, names: Sequence[str], console: Console) -> Non
     from pipelines.declaration import declarations
 
     for name in names or list(declarations()):
-        _require(root, name)
+        _declaration(name)
         changed = stale(name, root=root)
         compiled = compile_pipeline(name, root=root)
         what = f"changed: {', '.join(changed)}" if changed else "unchanged"
@@ -273,12 +280,12 @@ def check_compiled(root: Path, names: Sequence[str], console: Console) -> None:
 
     chosen = list(names) or list(declarations())
     for name in chosen:
-        _require(root, name)
+        _declaration(name)
     files = [f"pipelines/{name}/compiled/{file}" for name in chosen for file in stale(name, root=root)]
     if files:
-        command = " ".join(["stackyard pipelines compile", *names])
+        command = typed(" ".join(["pipelines compile", *names]))
         raise UserError(
-            f"not what the sources compile to now: {', '.join(files)}. Run `{command}` and commit what it writes."
+            f"not what the sources compile to now: {', '.join(files)}. Run {command} and commit what it writes."
         )
     console.print(f"{escape(', '.join(chosen))}: compiled from the sources as they are")
 
@@ -294,24 +301,28 @@ def _prune(folder: Path, root: Path) -> None:
             package.unlink()
 
 
-def _require(root: Path, name: str) -> None:
-    from pipelines.declaration import declarations
+def _arguments(name: str, given: Mapping[str, str]) -> dict[str, Any]:
+    from pipelines.arguments import arguments
 
-    if name not in declarations():
-        raise InvalidInput(_unknown(root, name))
+    return arguments(_declaration(name), given)
 
 
-def _unknown(root: Path, name: str) -> str:
+def _declaration(name: str) -> "PipelineDeclaration":
+    """The pipeline of that name. Raises InvalidInput with the nearest one."""
     import difflib
 
     from pipelines.declaration import declarations
 
-    known = list(declarations())
+    known = declarations()
     if name in known:
-        return (
-            f"pipeline {name!r} is not deployed here: name it under `pipelines` in the stack file, "
-            "then `stackyard local up`"
-        )
+        return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"there is no pipeline {name!r}.{hint} Pipelines are: {', '.join(known)}"
+    raise InvalidInput(f"there is no pipeline {name!r}.{hint} Pipelines are: {', '.join(known)}")
+
+
+def _not_deployed(name: str, env: str) -> str:
+    return (
+        f"pipeline {name!r} is not deployed to {env!r}: name it under `pipelines` in the stack file, then "
+        f"{typed('local up', env)}"
+    )

@@ -1,6 +1,9 @@
 """Where a checkout keeps its local environments: everything lies under `.stackyard`, nothing beside it."""
 
 import hashlib
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,11 @@ class Places:
     def lock(self) -> Path:
         """Held while the environment changes."""
         return self.folder / "environment"
+
+    @property
+    def state_id(self) -> Path:
+        """Ties the states to the emulator that holds their resources: the same text is noted there."""
+        return self.folder / "state-id"
 
     def retained(self, stack: str) -> Path:
         """What the last destroy of the stack left, in the format of `pulumi import --file`."""
@@ -109,6 +117,18 @@ class Places:
 def env_option(env: str) -> str:
     """What a command that a person reads needs so that it means this environment: nothing for the default one."""
     return "" if env == "local" else f" --env {env}"
+
+
+def command() -> str:
+    """How the reader calls us: by name where that finds us, else by the way to the virtual environment."""
+    ours = Path(sys.executable).with_name("stackyard")
+    found = shutil.which("stackyard")
+    return "stackyard" if found and Path(found).resolve() == ours.resolve() else os.path.relpath(ours)
+
+
+def typed(words: str, env: str = "local") -> str:
+    """A command as the reader has to type it to mean this environment, in quotes."""
+    return f"`{command()} {words}{env_option(env)}`"
 
 
 def find_root(start: Path) -> Path:

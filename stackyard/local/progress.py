@@ -29,6 +29,9 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter)
     recorded: int = 0
     emulated: int = 0
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Names, in the order in which it happened."""
     _started: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -44,9 +47,11 @@ class Progress:
                 self._done(event, time.monotonic() - self._started.pop(key, time.monotonic()))
             case "skipped":
                 self.counts["skipped"] += 1
-                self._line("[dim]…[/]", event, "skipped: it depends on what failed")
+                self.skipped.append(event["name"])
+                self._line("[dim]…[/]", event, f"skipped: {escape(event['message'])}")
             case _:
                 self.counts["failed"] += 1
+                self.failed.append(event["name"])
                 self._line("[red]✗[/]", event, "[red]failed[/]")
                 self.console.print(f"      {escape(event['message'])}")
 
@@ -67,6 +72,13 @@ class Progress:
         if seconds >= MINIMUM_SHOWN_S:
             notes.append(f"[dim]{seconds:.2f} s[/]")
         self._line(sign, event, "  ".join(notes))
+
+    def close(self, note: str = "") -> None:
+        """Prints the counts and, where something failed, which resources failed and which were left out for it."""
+        self.console.print(f"  [bold]{summary(self.counts)}[/]{note}")
+        for names, word in ((self.failed, "failed"), (self.skipped, "skipped")):
+            if names:
+                self.console.print(f"  {word}: {escape(', '.join(names))}", soft_wrap=True)
 
     def _line(self, sign: str, event: Mapping[str, Any], text: str) -> None:
         self.console.print(f"  {sign:>2} {escape(event['type']):<58} {escape(event['name'])}  {text}", soft_wrap=True)

@@ -1,7 +1,8 @@
 """The emulator's process: moto's own server application, who it is, and a count of the requests that change something.
 
 Started by `emulator.start` as `python -m stackyard.local.server`. Its own pages:
-`GET /stackyard/identity`, `GET /stackyard/requests`, `DELETE /stackyard/requests` (starts counting anew).
+`GET /stackyard/identity`, `GET /stackyard/requests`, `DELETE /stackyard/requests` (starts counting anew),
+`GET /stackyard/replies` (how many changing calls it remembers the reply of, and how many it answered from memory).
 """
 
 import argparse
@@ -26,6 +27,18 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from stackyard.local.emulator import IDENTITY_PATH, PRODUCT, REQUESTS_PATH, Record, started_at, write_record
+from stackyard.local.replies import (
+    CALL_HEADER,
+    REPLIES_PATH,
+    UNDO_HEADER,
+    Headers,
+    Replies,
+    Reply,
+    StartResponse,
+    discard_body,
+    execute,
+    header,
+)
 
 # Verbs of AWS operations that change nothing.
 READ_VERBS = (
@@ -36,8 +49,7 @@ READ_VERBS = (
 )  # fmt: skip
 EXACT_DATE = "%Y-%m-%dT%H:%M:%S.%fZ"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
-
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+RESET_PATH = "/moto-api/reset"
 
 
 def operation(environ: dict[str, Any]) -> tuple[str, bool]:
@@ -79,13 +91,14 @@ def _operation_name(environ: dict[str, Any], path: str) -> str | None:
 
 
 class Application:
-    """WSGI application: our pages, everything else to moto, counted."""
+    """WSGI application: our pages, everything else to moto, counted; a marked change is carried out once."""
 
     def __init__(self, backend: Callable[..., Iterable[bytes]], owner: str) -> None:
         self._backend, self._owner = backend, owner
         self._lock = threading.Lock()
         self._mutating: Counter[str] = Counter()
         self._reads = 0
+        self._replies = Replies()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -93,9 +106,29 @@ class Application:
             return _json(start_response, {"product": PRODUCT, "owner": self._owner, "pid": os.getpid()})
         if path == REQUESTS_PATH:
             return _json(start_response, self._counts(reset=environ["REQUEST_METHOD"] == "DELETE"))
-        if not path.startswith("/moto-api"):
-            self._count(*operation(environ))
+        if path == REPLIES_PATH:
+            return _json(start_response, self._replies.counts())
+        if path.startswith("/moto-api"):
+            if path == RESET_PATH:
+                self._replies.clear()
+            return self._backend(environ, start_response)
+        name, mutating = operation(environ)
+        if mutating and (call := header(environ, CALL_HEADER)):
+            reply, remembered = self._replies.answer(call, lambda: self._change(name, environ))
+            if remembered:
+                discard_body(environ)
+            return reply.send(start_response)
+        if mutating and (undo := header(environ, UNDO_HEADER)):
+            reply = self._change(name, environ)
+            if reply.succeeded:
+                self._replies.undone(undo)
+            return reply.send(start_response)
+        self._count(name, mutating)
         return self._backend(environ, start_response)
+
+    def _change(self, name: str, environ: dict[str, Any]) -> Reply:
+        self._count(name, True)
+        return execute(self._backend, environ)
 
     def _count(self, name: str, mutating: bool) -> None:
         with self._lock:
@@ -115,7 +148,8 @@ class Application:
 
 def _json(start_response: StartResponse, document: dict[str, Any]) -> list[bytes]:
     body = json.dumps(document, sort_keys=True).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    headers: Headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    start_response("200 OK", headers)
     return [body]
 
 

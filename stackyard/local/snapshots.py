@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from stackyard.errors import UserError
+from stackyard.local.places import typed
 
 GENERATIONS_KEPT = 3
 CHUNK_BYTES = 1 << 20
@@ -142,7 +143,7 @@ class Store:
         numbers = ", ".join(str(int(path.stem)) for path in self._generations()) or "none"
         return (
             f"Write the number of another snapshot (there are: {numbers}) into {self.folder / 'current'}, "
-            "or give the data up with `stackyard local destroy --include-data`."
+            f"or give the data up with {typed('local destroy --include-data', self.folder.parent.name)}."
         )
 
     def _generation(self, number: int) -> Path:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import local_environment
+from stackyard.local.places import typed
 from stackyard.local.runs import running
 from stackyard.program import state
 
@@ -17,7 +18,9 @@ def print_status(root: Path, env: str, console: Console) -> None:
     places = environment.places
     server = emulator.running(places)
     where = (
-        f"runs at {server.endpoint} (pid {server.pid})" if server else "does not run; `stackyard local up` starts it"
+        f"runs at {server.endpoint} (pid {server.pid})"
+        if server
+        else f"does not run; {typed('local up', env)} starts it"
     )
     console.print(f"[bold]{escape(env)}[/]: the emulator {where}")
     for config in environment.stacks:
@@ -48,5 +51,6 @@ def down(root: Path, env: str, console: Console) -> None:
         emulator.stop(environment.places)
     console.print(
         f"{escape(env)}: stopped. {taken.objects} objects are kept in the snapshot; "
-        "`stackyard local up` brings all back."
+        f"{typed('local up', env)} brings all back.",
+        soft_wrap=True,
     )

@@ -11,15 +11,14 @@ from rich.markup import escape
 from stackyard.errors import UserError
 from stackyard.local import emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.places import Places
-from stackyard.local.progress import Progress, summary
+from stackyard.local.places import Places, typed
+from stackyard.local.progress import Progress
 from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator
-from stackyard.local.stack_run import run_stack, settle, target
+from stackyard.local.stack_run import known, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
 from stackyard.program.deployment import Deployment
-from stackyard.program.journal import replay
 from stackyard.program.process import Outcome
 from stackyard.program.stackfiles import StackConfig
 
@@ -66,19 +65,11 @@ class _Run:
 
     def provision(self, config: StackConfig, done: dict[str, Deployment]) -> Deployment:
         places = self._environment.places
-        journal = places.journal(config.stack)
-        prior, unknown = replay(
-            state.read(places.state(config.stack)), journal, project=config.project, stack=config.stack
-        )
-        if journal.exists():
-            self._console.print(
-                f"An earlier run was interrupted: {len(prior.resources) if prior else 0} resources are known, "
-                f"{len(unknown)} calls have no known result. Going on from there."
-            )
         self._console.print(f"\n[bold]{escape(config.stack)}[/]")
+        prior = known(self._environment, config, self._endpoint, self._console)
         base = next((d for name, d in done.items() if name != config.stack), None)
         if prior and (planned := self._plan(config, prior, base)) is not None:
-            if journal.exists():
+            if places.journal(config.stack).exists():
                 settle(places, config.stack, planned)
             return planned
         with running(places):
@@ -105,13 +96,13 @@ class _Run:
         request = request_for(places.root, config, mode="up", prior=prior, base=base, local=local)
         progress = Progress(self._console)
         outcome = run_stack(self._environment, config, request, self._endpoint, progress)
-        self._console.print(f"  [bold]{summary(progress.counts)}[/]: {counted(progress)}")
+        progress.close(f": {counted(progress)}")
         if outcome.failures:
             assert outcome.deployment
             settle(places, config.stack, outcome.deployment)
             raise UpFailed(
                 f"{config.stack}: {len(outcome.failures)} failed. What exists is kept; mend the cause, then run "
-                f"`stackyard local up --env {self._environment.name}` again."
+                f"{typed('local up', self._environment.name)} again."
             )
         return outcome
 
@@ -154,10 +145,9 @@ def _restore(
 
 def _state_id(places: Places) -> str:
     """Ties the states to the emulator that holds their resources."""
-    path = places.folder / "state-id"
-    if not path.exists():
-        state.write_private(path, uuid.uuid4().hex)
-    return path.read_text(encoding="utf-8").strip()
+    if not places.state_id.exists():
+        state.write_private(places.state_id, uuid.uuid4().hex)
+    return places.state_id.read_text(encoding="utf-8").strip()
 
 
 def _emulator_lost(places: Places, endpoint: str) -> bool:

@@ -56,7 +56,7 @@ def request_for(
     """A child's request for a stack; its settings are parsed here first, so that bad ones are refused at once."""
     settings = parse_settings(config)
     references: dict[str, dict[str, Any]] = {}
-    if mode != "destroy":  # which runs no program, so nobody asks for another stack's outputs
+    if mode not in ("destroy", "resume"):  # which run no program, so nobody asks for another stack's outputs
         references = base_outputs(root, config, settings.environment, prior=prior, base_from=base_from, base=base)
     return Request(
         root=str(root),
@@ -135,14 +135,14 @@ def read_any(path: Path) -> Deployment:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not readable JSON ({error})") from None
-    try:
-        if isinstance(data, dict) and {"project", "stack", "resources", "outputs"} <= set(data):
-            return from_document(data)
+    if not isinstance(data, dict) or not {"project", "stack", "resources", "outputs"} <= set(data):
         return state.from_state(data, source=str(path))
+    try:
+        return from_document(data)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise InvalidInput(
-            f"{path} looks like a capture or a state, but its resources do not have that form: write it again with "
-            "`stackyard capture --stack STACK --output FILE` or `pulumi stack export --show-secrets --file FILE`"
+            f"{path} looks like a capture, but its resources do not have that form: write it again with "
+            "`stackyard capture --stack STACK --output FILE`"
         ) from None
 
 

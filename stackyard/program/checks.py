@@ -8,15 +8,18 @@ from functools import cache
 
 from stackyard.program.deployment import Resource
 from stackyard.program.naming import autonamed
-from stackyard.program.values import Value
+from stackyard.program.values import Value, plain
 
 
-def checked(goal: Resource, prior: Resource | None, tags: Mapping[str, Value]) -> Resource:
-    """The goal with the provider's own inputs. A name that the provider made before stays."""
+def checked(goal: Resource, prior: Resource | None, tags: Mapping[str, Value], *, replacing: bool = False) -> Resource:
+    """The goal with the provider's own inputs. A name that the provider made before stays, unless it is replaced."""
     if not goal.custom or goal.is_provider:
         return goal
-    inputs, defaults = autonamed(goal.type, prior.urn if prior else goal.urn, goal.name, goal.inputs)
-    if prior:
+    made = {key: prior.inputs[key] for key in prior.defaults if key in prior.inputs} if prior else {}
+    before = json.dumps(plain(made), sort_keys=True) if made and replacing else ""
+    urn = prior.urn if prior else goal.urn
+    inputs, defaults = autonamed(goal.type, urn, goal.name, goal.inputs, instead_of=before)
+    if prior and not replacing:
         kept = {key: prior.inputs[key] for key in defaults if key in prior.defaults and key in prior.inputs}
         if "metadata" in kept:
             made = prior.inputs["metadata"].get("name")

@@ -32,7 +32,8 @@ class Request:
     main: str
     project: str
     stack: str
-    mode: Literal["capture", "plan", "up", "destroy"]
+    mode: Literal["capture", "plan", "up", "destroy", "resume"]
+    """`resume` carries out again what an interrupted `up` or `destroy` left open; it runs no program."""
     account_id: str
     region: str
     prior: dict[str, Any] | None = None
@@ -43,7 +44,7 @@ class Request:
     engine_events: bool = False
     """For `plan`: also report every step in the engine's own shape (events.py), each as an `engine` event."""
     local: dict[str, Any] = field(default_factory=dict)
-    """For `up` and `destroy`: what stackyard/local/executor.py needs."""
+    """For `up`, `destroy` and `resume`: what stackyard/local/executor.py needs."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -107,8 +108,10 @@ def _serve(request: Request, emit: Emit) -> int:
         project=request.project, stack=request.stack, executor=executor, prior=prior, observe=observe
     )
     try:
+        if request.mode == "resume":
+            return _resume(prior, executor, observe, emit)
         if request.mode == "destroy":
-            evaluation.finish()
+            evaluation.finish(workers)
         else:
             run(
                 program_file(Path(request.main)),
@@ -130,6 +133,16 @@ def _serve(request: Request, emit: Emit) -> int:
         result = in_canonical_order(result)
     emit({"event": "result", "failures": evaluation.failures, "deployment": to_document(result)})
     return 1 if evaluation.failures else 0
+
+
+def _resume(prior: Deployment | None, executor: Executor, observe: Callable[[Step], None], emit: Emit) -> int:
+    from stackyard.program.records import to_document
+    from stackyard.program.resume import roll_forward
+
+    assert prior, "there is nothing to go on with"
+    result, failures = roll_forward(prior, executor, observe)
+    emit({"event": "result", "failures": failures, "deployment": to_document(result)})
+    return 1 if failures else 0
 
 
 class EngineLog:

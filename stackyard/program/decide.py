@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stackyard.program.deployment import PROVIDER_PREFIX, Resource, provider_urn, urn_name
-from stackyard.program.values import Value, has_unknown
+from stackyard.errors import UserError
+from stackyard.program.deployment import PROVIDER_PREFIX, Resource, provider_urn, urn_name, urn_type
+from stackyard.program.values import Secret, Value, has_unknown
 
 INTERNAL_INPUTS = ("__internal", "__defaults")
 
@@ -102,6 +103,8 @@ def _changes(old: Value, new: Value, path: str) -> Iterable[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(old, Secret) and isinstance(new, Secret):
+        yield from _changes(old.value, new.value, path)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _changes(before, after, f"{path}[{index}]")
@@ -152,35 +155,36 @@ def _put_back_entry(prior: Sequence[Value], entry: Value, index: int, rest: Sequ
 
 
 def provider_changed(
-    old: str, new: str, config: Callable[[str], Mapping[str, Value] | None], forces: Callable[[str], Forces]
+    old: str,
+    new: str,
+    before: Callable[[str], Mapping[str, Value] | None],
+    after: Callable[[str], Mapping[str, Value] | None],
+    forces: Callable[[str], Forces],
 ) -> bool:
     """Whether a resource moves to a provider that cannot manage it: another region, or explicit after default.
 
-    `old` and `new` are provider references (`urn::id`); `config` gives a provider's inputs by its URN.
+    `old` and `new` are provider references (`urn::id`); `before` and `after` give the inputs of a provider by its URN
+    in the state and in the program.
     """
     old_urn, new_urn = provider_urn(old), provider_urn(new)
-    if old_urn == new_urn or not old:
+    if old == new or not old:
         return False
     if _is_default(old_urn) and _is_default(new_urn):
         return False
     if _is_default(old_urn) != _is_default(new_urn):
         return True
-    before, after = config(old_urn), config(new_urn)
-    if before is None or after is None:
+    was, is_ = before(old_urn), after(new_urn)
+    if was is None or is_ is None:
         return False
-    type_ = new_urn.split("::")[2].rsplit("$", 1)[-1]
-    return bool(_replacement_keys(changed_paths(before, after), forces(type_).paths))
+    return bool(_replacement_keys(changed_paths(was, is_), forces(urn_type(new_urn)).paths))
 
 
 def _is_default(urn: str) -> bool:
     return PROVIDER_PREFIX in urn and urn_name(urn).startswith("default")
 
 
-def deletes(prior: Iterable[Resource], seen: frozenset[str] | set[str]) -> list[Resource]:
-    """What the program no longer asks for, dependents first: old order backwards, providers after what they own."""
-    gone = [resource for resource in prior if resource.urn not in seen and not resource.external]
-    backwards = list(reversed(gone))
-    return [r for r in backwards if not r.is_provider] + [r for r in backwards if r.is_provider]
+class StepRefused(UserError):
+    """The engine would refuse this step: protected, or a URN used twice."""
 
 
 def protected_delete(resource: Resource) -> str:
@@ -189,6 +193,16 @@ def protected_delete(resource: Resource) -> str:
         f'resource "{resource.urn}" cannot be deleted\n'
         "because it is protected. To unprotect the resource, either remove the `protect` flag from the resource in "
         f"your Pulumi program and run `pulumi up`, or use the command:\n`pulumi state unprotect '{resource.urn}'`"
+    )
+
+
+def protected_dependent(resource: Resource, root: Resource) -> str:
+    """The engine's words for a protected resource that would have to go with what is replaced."""
+    return (
+        f'unable to replace resource "{resource.urn}" as part of replacing "{root.urn}" '
+        "as it is currently marked for protection. To unprotect the resource, remove the `protect` flag from the "
+        "resource in your Pulumi program and run `pulumi up`, or use the command:\n"
+        f"`pulumi state unprotect '{resource.urn}'`"
     )
 
 

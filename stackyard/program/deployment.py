@@ -54,6 +54,20 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PendingOperation:
+    """A step whose result nobody knows: its process was killed, or the endpoint gave no answer."""
+
+    op: str
+    """`create`, `create-replacement`, `update`, `delete` or `delete-replaced`."""
+    resource: Resource
+    """What was to be there afterwards; for a delete, what was to go."""
+    prior: str = ""
+    """URN under which the state knows what is updated or replaced: another one if the resource was renamed."""
+    attempt: str = ""
+    """Token that every call of the step carries, so that the same step can be carried out again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """A whole stack, resources in the order of their registration."""
 
@@ -61,6 +75,9 @@ class Deployment:
     stack: str
     resources: tuple[Resource, ...] = ()
     outputs: Mapping[str, Value] = field(default_factory=dict)
+    pending_deletes: tuple[Resource, ...] = ()
+    """Replaced, but still there: they have the URNs of their replacements."""
+    pending_operations: tuple[PendingOperation, ...] = ()
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self.resources)
@@ -117,7 +134,7 @@ def provider_urn(reference: str) -> str:
 def in_canonical_order(deployment: Deployment) -> Deployment:
     """The same deployment in an order that no scheduling changes: what is needed first, then by URN."""
     by_urn = deployment.by_urn()
-    needed = {urn: _needed(resource) & by_urn.keys() for urn, resource in by_urn.items()}
+    needed = {urn: needs(resource) & by_urn.keys() for urn, resource in by_urn.items()}
     needing: dict[str, list[str]] = {urn: [] for urn in by_urn}
     for urn, others in needed.items():
         for other in others:
@@ -135,6 +152,7 @@ def in_canonical_order(deployment: Deployment) -> Deployment:
     return replace(deployment, resources=tuple(by_urn[urn] for urn in order))
 
 
-def _needed(resource: Resource) -> set[str]:
-    needs = {*resource.dependencies, resource.parent, provider_urn(resource.provider), resource.deleted_with}
-    return needs - {resource.urn}
+def needs(resource: Resource) -> set[str]:
+    """URNs of what must be there before the resource and may only go after it."""
+    urns = {*resource.dependencies, resource.parent, provider_urn(resource.provider), resource.deleted_with}
+    return urns - {resource.urn, ""}

@@ -19,16 +19,21 @@ class Done:
 
 
 class Executor(Protocol):
+    """Carries single steps out. `attempt` is the step's token: the same step again, with the same token, is safe.
+
+    An error whose `unknown` is true leaves open whether the step happened; any other says that it did not.
+    """
+
     planning: bool
     """Nothing really happens; the program is told so (`pulumi.runtime.is_dry_run`)."""
     asks_provider: bool
     """A provider whose own configuration is unknown cannot be asked, so what it would create is wholly unknown."""
 
-    def create(self, goal: Resource) -> Done: ...
+    def create(self, goal: Resource, attempt: str = "") -> Done: ...
 
-    def update(self, prior: Resource, goal: Resource) -> Done: ...
+    def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done: ...
 
-    def delete(self, resource: Resource) -> None: ...
+    def delete(self, resource: Resource, attempt: str = "") -> None: ...
 
 
 class Deriving:
@@ -40,14 +45,14 @@ class Deriving:
     def __init__(self, place: Place):
         self._place = place
 
-    def create(self, goal: Resource) -> Done:
+    def create(self, goal: Resource, attempt: str = "") -> Done:
         id_, outputs = derive(goal, self._place)
         return Done(id="" if id_ is UNKNOWN else id_, outputs=outputs)
 
-    def update(self, prior: Resource, goal: Resource) -> Done:
+    def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done:
         return Done(id=prior.id, outputs={**prior.outputs, **goal.inputs, **goal.outputs})
 
-    def delete(self, resource: Resource) -> None:
+    def delete(self, resource: Resource, attempt: str = "") -> None:
         pass
 
 
@@ -59,7 +64,7 @@ class Planning(Deriving):
     def __init__(self) -> None:
         super().__init__(Place("", ""))
 
-    def create(self, goal: Resource) -> Done:
+    def create(self, goal: Resource, attempt: str = "") -> Done:
         if goal.type.startswith("kubernetes:"):
             # The provider's dry run of an object answers with the object.
             id_, outputs = derive_kubernetes(goal)

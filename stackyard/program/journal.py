@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from stackyard.program.deployment import Deployment, Resource
-from stackyard.program.records import from_record, to_record
+from stackyard.program.deployment import Deployment, PendingOperation, Resource
+from stackyard.program.ledger import Ledger
+from stackyard.program.records import from_record, operation_from_record, operation_to_record, to_record
 
 
 class Journal:
@@ -20,14 +21,18 @@ class Journal:
         self._path = path
         self._file: TextIO | None = None
 
-    def intend(self, op: str, urn: str) -> None:
-        self._append({"intent": op, "urn": urn})
+    def intend(self, operation: PendingOperation) -> None:
+        self._append({"intent": operation_to_record(operation)})
 
-    def keep(self, resource: Resource) -> None:
-        self._append({"done": to_record(resource)})
+    def done(self, op: str, resource: Resource, prior: str = "") -> None:
+        self._append({"done": op, "resource": to_record(resource), "prior": prior})
 
-    def drop(self, urn: str) -> None:
-        self._append({"dropped": urn})
+    def gone(self, op: str, resource: Resource) -> None:
+        self._append({"gone": op, "urn": resource.urn, "id": resource.id})
+
+    def refused(self, urn: str, id_: str) -> None:
+        """The step failed, and it is known that it changed nothing."""
+        self._append({"refused": urn, "id": id_})
 
     def _append(self, entry: dict[str, Any]) -> None:
         if self._file is None:
@@ -54,25 +59,25 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
-def replay(prior: Deployment | None, path: Path, *, project: str, stack: str) -> tuple[Deployment | None, list[str]]:
-    """The state after an interrupted run, and the URNs of calls whose result nobody knows."""
+def replay(prior: Deployment | None, path: Path, *, project: str, stack: str) -> Deployment | None:
+    """The state after an interrupted run; calls whose result nobody knows are its pending operations."""
     if not path.exists():
-        return prior, []
-    resources = dict(prior.by_urn()) if prior else {}
-    open_intents: dict[str, str] = {}
+        return prior
+    ledger = Ledger(prior or Deployment(project=project, stack=stack))
     for entry in _entries(path):
-        if "intent" in entry:
-            open_intents[entry["urn"]] = entry["intent"]
-        elif "dropped" in entry:
-            resources.pop(entry["dropped"], None)
-            open_intents.pop(entry["dropped"], None)
-        else:
-            resource = from_record(entry["done"])
-            resources[resource.urn] = resource
-            open_intents.pop(resource.urn, None)
-    outputs = prior.outputs if prior else {}
-    after = Deployment(project=project, stack=stack, resources=tuple(resources.values()), outputs=outputs)
-    return after, sorted(open_intents)
+        match entry:
+            case {"intent": record}:
+                ledger.begin(operation_from_record(record))
+            case {"done": op, "resource": record, "prior": before}:
+                ledger.done(op, from_record(record), before)
+            case {"gone": op, "urn": urn, "id": id_}:
+                ledger.gone(op, urn, id_)
+            case {"refused": urn, "id": id_}:
+                ledger.refused(urn, id_)
+            case _:
+                # Written by another version: what it meant is unknown, what follows would build on it.
+                break
+    return ledger.result()
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:

@@ -56,32 +56,40 @@ def short_hash(text: str, length: int = SUFFIX_LENGTH) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def autonamed(type_: str, urn: str, name: str, inputs: Mapping[str, Value]) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """The inputs with the provider's name filled in, and which inputs the provider made."""
+def autonamed(
+    type_: str, urn: str, name: str, inputs: Mapping[str, Value], *, instead_of: str = ""
+) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """The inputs with the provider's name filled in, and which inputs the provider made.
+
+    `instead_of`: the name of a predecessor beside which the resource has to live.
+    """
+    suffix = short_hash(urn + instead_of)
     if type_.startswith("kubernetes:"):
-        return _kubernetes(urn, name, inputs)
+        return _kubernetes(urn, name, inputs, suffix)
     rule = RULES.get(type_)
     if rule is None or inputs.get(rule.property) is not None or inputs.get(f"{rule.property}Prefix") is not None:
         return dict(inputs), ()
-    return {**inputs, rule.property: _named(rule, urn, name)}, (rule.property,)
+    return {**inputs, rule.property: _named(rule, urn, name, suffix)}, (rule.property,)
 
 
-def _named(rule: Rule, urn: str, name: str) -> str:
+def _named(rule: Rule, urn: str, name: str, suffix: str) -> str:
     name = name.lower() if rule.lower else name
     prefix = "alias/" if "kms/alias" in urn else ""
     room = rule.max_length - SUFFIX_LENGTH - 1 - len(prefix)
-    return f"{prefix}{name[:room]}-{short_hash(urn)}"
+    return f"{prefix}{name[:room]}-{suffix}"
 
 
-def _kubernetes(urn: str, name: str, inputs: Mapping[str, Value]) -> tuple[dict[str, Value], tuple[str, ...]]:
+def _kubernetes(
+    urn: str, name: str, inputs: Mapping[str, Value], suffix: str
+) -> tuple[dict[str, Value], tuple[str, ...]]:
     if urn.split("::")[2].endswith("kubernetes:helm.sh/v3:Release"):
         if inputs.get("name"):
             return dict(inputs), ()
-        return {**inputs, "name": f"{_dns(name)}-{short_hash(urn)}"}, ("name",)
+        return {**inputs, "name": f"{_dns(name)}-{suffix}"}, ("name",)
     metadata = inputs.get("metadata", {})
     if not isinstance(metadata, Mapping) or metadata.get("name") or metadata.get("generateName"):
         return dict(inputs), ()
-    return {**inputs, "metadata": {**metadata, "name": f"{_dns(name)}-{short_hash(urn)}"}}, ("metadata",)
+    return {**inputs, "metadata": {**metadata, "name": f"{_dns(name)}-{suffix}"}}, ("metadata",)
 
 
 def _dns(name: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from stackyard.program.deployment import Deployment, Resource
+from stackyard.program.deployment import Deployment, PendingOperation, Resource
 from stackyard.program.values import from_json, secret_as_plaintext, to_json
 
 _FIELDS = tuple(field.name for field in fields(Resource))
@@ -45,14 +45,32 @@ def from_record(record: dict[str, Any]) -> Resource:
     return Resource(**values)
 
 
+def operation_to_record(operation: PendingOperation) -> dict[str, Any]:
+    return {
+        "op": operation.op,
+        "resource": to_record(operation.resource),
+        "prior": operation.prior,
+        "attempt": operation.attempt,
+    }
+
+
+def operation_from_record(record: dict[str, Any]) -> PendingOperation:
+    return PendingOperation(**{**record, "resource": from_record(record["resource"])})
+
+
 def to_document(deployment: Deployment) -> dict[str, Any]:
     """The whole deployment; `secret` values stay marked with Pulumi's signature."""
-    return {
+    document: dict[str, Any] = {
         "project": deployment.project,
         "stack": deployment.stack,
         "resources": [to_record(resource) for resource in deployment],
         "outputs": to_json(deployment.outputs, secret=secret_as_plaintext),
     }
+    if deployment.pending_deletes:
+        document["pending_deletes"] = [to_record(resource) for resource in deployment.pending_deletes]
+    if deployment.pending_operations:
+        document["pending_operations"] = [operation_to_record(pending) for pending in deployment.pending_operations]
+    return document
 
 
 def from_document(document: dict[str, Any]) -> Deployment:
@@ -61,4 +79,6 @@ def from_document(document: dict[str, Any]) -> Deployment:
         stack=document["stack"],
         resources=tuple(from_record(record) for record in document["resources"]),
         outputs=from_json(document["outputs"]),
+        pending_deletes=tuple(from_record(record) for record in document.get("pending_deletes", ())),
+        pending_operations=tuple(operation_from_record(record) for record in document.get("pending_operations", ())),
     )

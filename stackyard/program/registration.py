@@ -1,10 +1,10 @@
 """A program's registration, off the wire: the resource that it asks for, and the names that it had before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stackyard.program.deployment import STACK_TYPE, Resource, make_urn, qualified_type, urn_name
+from stackyard.program.deployment import STACK_TYPE, Resource, make_urn, qualified_type, urn_name, urn_type
 from stackyard.program.values import decode
 
 
@@ -72,32 +72,37 @@ def alias_specs(request: Any) -> list[AliasSpec]:
 
 
 def former_urns(
-    resource: Resource, specs: Sequence[AliasSpec], former_parents: Sequence[str], project: str, stack: str
+    resource: Resource, specs: Sequence[AliasSpec], former: Mapping[str, str], project: str, stack: str
 ) -> tuple[str, ...]:
     """Every URN that the resource may have had, in the order in which the engine tries them.
 
-    A child inherits what its parent was called before (`former_parents`), combined with its own aliases.
+    `former`: what those that were registered before were called in the state. A child inherits what its parent was
+    called there, combined with its own aliases.
     """
-    urns = [_alias_urn(resource, spec, resource.parent, project, stack) for spec in specs]
-    for former in former_parents:
-        inherited = AliasSpec(name=_inherited_name(resource, former))
-        for spec in (inherited, *(spec for spec in specs if not spec.names_parent)):
-            urns.append(_alias_urn(resource, spec, former, project, stack))
+    own = [_alias_urn(resource, spec, former, project, stack) for spec in specs]
+    urns = list(own)
+    if former_parent := former.get(resource.parent):
+        for type_, name in [(resource.type, resource.name), *((urn_type(urn), urn_name(urn)) for urn in own)]:
+            urns.append(make_urn(project, stack, type_, _inherited_name(resource, name, former_parent), former_parent))
     return tuple(urn for urn in dict.fromkeys(urns) if urn != resource.urn)
 
 
-def _inherited_name(resource: Resource, former_parent: str) -> str:
+def _inherited_name(resource: Resource, name: str, former_parent: str) -> str:
     # A child named after its parent was named after the parent's former name.
     parent_name = urn_name(resource.parent)
-    if resource.name.startswith(parent_name):
-        return urn_name(former_parent) + resource.name.removeprefix(parent_name)
-    return resource.name
+    if name.startswith(parent_name):
+        return urn_name(former_parent) + name.removeprefix(parent_name)
+    return name
 
 
-def _alias_urn(resource: Resource, spec: AliasSpec, parent: str, project: str, stack: str) -> str:
+def _alias_urn(resource: Resource, spec: AliasSpec, former: Mapping[str, str], project: str, stack: str) -> str:
     if spec.urn:
         return spec.urn
-    parent = "" if spec.no_parent else spec.parent_urn or parent
+    parent = resource.parent
+    if spec.parent_urn:
+        parent = former.get(spec.parent_urn, spec.parent_urn)
+    if spec.no_parent:
+        parent = ""
     if parent and qualified_type(parent) == STACK_TYPE:
         parent = ""
     return make_urn(

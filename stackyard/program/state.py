@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from stackyard.errors import InvalidInput, UserError
-from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, urn_name
+from stackyard.program.deployment import STACK_TYPE, Deployment, PendingOperation, Resource, urn_name
 from stackyard.program.values import Value, from_json, secret_as_plaintext, to_json
 
 VERSION = 3
 # The engine checks manifests by a hash of its version; a state that no CLI wrote says so.
 MANIFEST = {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}
+
+BACKUPS = 5
+"""How many former states are kept beside a state, the newest as `.1`."""
+
+# The engine's words for operations whose result nobody knows.
+_PENDING = {
+    "create": "creating",
+    "create-replacement": "creating",
+    "update": "updating",
+    "delete": "deleting",
+    "delete-replaced": "deleting",
+}
 
 _NAMES = {
     "deleted_with": "deletedWith",
@@ -35,7 +47,26 @@ class Locked(UserError):
 def to_state(deployment: Deployment) -> dict[str, Any]:
     """The state as `pulumi stack export --show-secrets` writes it, secrets in clear text: keep the file to yourself."""
     resources = [_resource_to_state(resource, deployment) for resource in deployment]
-    return {"version": VERSION, "deployment": {"manifest": MANIFEST, "resources": resources}}
+    resources += [{**_resource_to_state(r, deployment), "delete": True} for r in deployment.pending_deletes]
+    content: dict[str, Any] = {"manifest": MANIFEST, "resources": resources}
+    if deployment.pending_operations:
+        content["pending_operations"] = [_pending_to_state(op, deployment) for op in deployment.pending_operations]
+    return {"version": VERSION, "deployment": content}
+
+
+def _pending_to_state(operation: PendingOperation, deployment: Deployment) -> dict[str, Any]:
+    return {
+        "resource": _resource_to_state(operation.resource, deployment),
+        "type": _PENDING[operation.op],
+        "stackyard:step": {"op": operation.op, "prior": operation.prior, "attempt": operation.attempt},
+    }
+
+
+def _pending_from_state(entry: dict[str, Any]) -> PendingOperation:
+    resource = _resource_from_state(entry["resource"])
+    op = {"creating": "create", "updating": "update", "deleting": "delete"}.get(entry["type"], entry["type"])
+    step = {"op": op, "prior": "" if op == "create" else resource.urn, **entry.get("stackyard:step", {})}
+    return PendingOperation(resource=resource, **step)
 
 
 def _resource_to_state(resource: Resource, deployment: Deployment) -> dict[str, Any]:
@@ -72,12 +103,33 @@ def from_state(data: Any, *, source: str = "the state") -> Deployment:
             f"{source} is not an exported state: it has no `deployment`; `pulumi stack export` writes one"
         )
     if data.get("version") != VERSION:
-        raise InvalidInput(f"{source} has state version {data.get('version')!r}, but this Stackyard reads {VERSION}")
-    entries = data["deployment"].get("resources") or []
+        raise InvalidInput(
+            f"{source} has state version {data.get('version')!r}, but this Stackyard reads {VERSION}: "
+            "it was left as it is; use the release that wrote it"
+        )
+    try:
+        return _deployment(data["deployment"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{source} is not an exported state: its entries do not have that form "
+            f"({type(error).__name__}: {error}); it was left as it is"
+        ) from None
+
+
+def _deployment(content: dict[str, Any]) -> Deployment:
+    # `pendingReplacement`: deleted already, and its replacement was not created.
+    entries = [entry for entry in content.get("resources") or [] if not entry.get("pendingReplacement")]
     resources = tuple(_resource_from_state(entry) for entry in entries if not entry.get("delete"))
     stack = next((r for r in resources if r.type == STACK_TYPE), None)
     project, name = _identity(stack, resources)
-    return Deployment(project=project, stack=name, resources=resources, outputs=stack.outputs if stack else {})
+    return Deployment(
+        project=project,
+        stack=name,
+        resources=resources,
+        outputs=stack.outputs if stack else {},
+        pending_deletes=tuple(_resource_from_state(entry) for entry in entries if entry.get("delete")),
+        pending_operations=tuple(_pending_from_state(entry) for entry in content.get("pending_operations") or []),
+    )
 
 
 def _identity(stack: Resource | None, resources: tuple[Resource, ...]) -> tuple[str, str]:
@@ -115,22 +167,62 @@ def _resource_from_state(entry: dict[str, Any]) -> Resource:
     )
 
 
-def read(path: Path) -> Deployment | None:
-    """The state in a file; None when there is none. A file that is damaged is refused and left as it is."""
+def read(path: Path, *, project: str = "", stack: str = "") -> Deployment | None:
+    """The state in a file; None when there is none. A file that is damaged is refused and left as it is.
+
+    So is the state of another stack than `stack` of `project`, where they are given.
+    """
     if not path.exists():
         return None
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not readable JSON ({error}): it was left as it is; {_way_out(path)}") from None
+    found = from_state(data, source=str(path))
+    wanted = (project, stack)
+    if project and found.resources and (found.project, found.stack) != wanted:
         raise InvalidInput(
-            f"{path} is not readable JSON ({error}): it was left as it is; put a copy of a good state there"
-        ) from None
-    return from_state(data, source=str(path))
+            f"{path} is the state of {found.project}/{found.stack}, not of {project}/{stack}: it was left as it is; "
+            f"{_way_out(path)}"
+        )
+    return found
+
+
+def _way_out(path: Path) -> str:
+    kept = backups(path)
+    if kept:
+        return f"a copy of {kept[0].name}, the state before it, can take its place"
+    return "put a copy of a good state there, or move it away to begin anew"
+
+
+def backups(path: Path) -> list[Path]:
+    """The former states that are kept beside a state, newest first."""
+    return [kept for number in range(1, BACKUPS + 1) if (kept := _backup(path, number)).exists()]
 
 
 def write(path: Path, deployment: Deployment) -> None:
-    """Replaces the file at once or not at all; only its owner may read it, since secrets stand in it."""
-    write_private(path, json.dumps(to_state(deployment), indent=1, sort_keys=True) + "\n")
+    """Replaces the file at once or not at all; only its owner may read it, since secrets stand in it.
+
+    The state that was there is kept as a backup, unless nothing changed.
+    """
+    text = json.dumps(to_state(deployment), indent=1, sort_keys=True) + "\n"
+    if path.exists():
+        if path.read_text(encoding="utf-8", errors="replace") == text:
+            return
+        _back_up(path)
+    write_private(path, text)
+
+
+def _back_up(path: Path) -> None:
+    for number in range(BACKUPS, 1, -1):
+        if (older := _backup(path, number - 1)).exists():
+            older.replace(_backup(path, number))
+    # A second name for the same content: the state itself is never missing.
+    os.link(path, _backup(path, 1))
+
+
+def _backup(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -23,6 +23,8 @@ STACKYARD = (PYTHON, "-m", "stackyard")
 OTHER_TIERS = ("local", "judges", "cluster", "browser", "loop")
 ENVIRONMENT_RUNS = 3
 """At most: a run with its pipeline takes minutes."""
+SCALING_RUNS = 3
+"""At most: a run of all sizes takes half a minute, and CPU time varies little."""
 
 
 def case_help(runs: int, say: Say) -> list[Result]:
@@ -213,12 +215,28 @@ def _output(command: list[str], env: Mapping[str, str]) -> str:
     return done.stdout
 
 
+def case_scaling(runs: int, say: Say) -> list[Result]:
+    """What evaluating takes a resource, at each size in a process of its own."""
+    from tests.bench.scaling import SIZES, scaling_results
+
+    env = _environment(ROOT)
+    times: dict[int, list[dict[str, float]]] = {size: [] for size in SIZES}
+    for run in range(1, min(runs, SCALING_RUNS) + 1):
+        for size in SIZES:
+            seconds = json.loads(_output([PYTHON, "-m", "tests.bench.scaling", str(size)], env))
+            times[size].append(seconds)
+            listed = ", ".join(f"{name} {value / size * 1000:.2f}" for name, value in seconds.items())
+            say(f"  run {run}, {size} resources, ms a resource: {listed}")
+    return scaling_results(times)
+
+
 CASES: Mapping[str, Callable[[int, Say], list[Result]]] = {
     "help": case_help,
     "capture": case_capture,
+    "scaling": case_scaling,
     "up": case_up,
     "pipeline": case_pipeline,
     "tests": case_tests,
 }
-DEFAULT = ("help", "capture", "pipeline", "tests")
+DEFAULT = ("help", "capture", "scaling", "pipeline", "tests")
 """`pipeline` provisions as `up` does, and measures it too."""

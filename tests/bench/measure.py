@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Say = Callable[[str], None]
-Judged = Literal["ratio", "seconds", "seconds a step"]
+Judged = Literal["ratio", "seconds", "seconds a step", "ms a resource"]
 
 HEADER = ("what", "median", "floor", "ratio", "judged", "aim", "")
 
@@ -29,11 +29,11 @@ class Result:
     floor_what: str
     measured: tuple[float, ...]
     floor: tuple[float, ...]
-    aim: float
-    """Upper limit of what is judged."""
+    aim: float | None
+    """Upper limit of what is judged. None: it is what others are judged by."""
     judged: Judged
     steps: int = 1
-    """Among which the difference to the floor is divided."""
+    """Among which the difference to the floor is divided; of resources, the time itself."""
 
     @property
     def median(self) -> float:
@@ -57,10 +57,12 @@ class Result:
                 return self.median
             case "seconds a step":
                 return (self.median - self.floor_median) / self.steps
+            case "ms a resource":
+                return self.median / self.steps * 1000
 
     @property
-    def met(self) -> bool:
-        return self.value <= self.aim
+    def met(self) -> bool | None:
+        return None if self.aim is None else self.value <= self.aim
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -74,7 +76,7 @@ class Result:
             "ratio": round(self.ratio, 3),
             "judged": self.judged,
             "value": round(self.value, 3),
-            "aim": self.aim,
+            "aim": None if self.aim is None else round(self.aim, 3),
             "met": self.met,
         }
 
@@ -123,15 +125,17 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    unit = {"ratio": "", "seconds": " s", "seconds a step": " s a step"}[result.judged]
+    unit = {"ratio": "", "seconds": " s", "seconds a step": " s a step", "ms a resource": " ms a resource"}[
+        result.judged
+    ]
     return (
         result.what,
         f"{result.median:.2f} s",
         f"{result.floor_median:.2f} s",
         f"{result.ratio:.2f}",
         f"{result.value:.2f}{unit}",
-        f"at most {result.aim:g}{unit}",
-        "met" if result.met else "NOT MET",
+        "" if result.aim is None else f"at most {result.aim:.3g}{unit}",
+        {True: "met", False: "NOT MET", None: ""}[result.met],
     )
 
 

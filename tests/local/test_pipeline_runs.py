@@ -5,7 +5,9 @@ import importlib.util
 import io
 import os
 import signal
+import socket
 import sqlite3
+import threading
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +35,48 @@ def checkout(tmp_path_factory):
         assert result.returncode == 0, result.stdout + result.stderr
     yield checkout
     checkout.stop()
+
+
+@pytest.fixture(scope="module")
+def champion(checkout):
+    """The first run with the declared parameters: what it printed, and the versions that were there after it."""
+    before = registered(checkout)
+    result = checkout.run(*TRAINING)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert registered(checkout) == [*before, len(before) + 1]
+    return latest(checkout.places(), "training")
+
+
+@pytest.fixture
+def trap():
+    """An address on this machine that nobody may ask; and how often it was."""
+    visits: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            while True:
+                try:
+                    connection, address = server.accept()
+                except OSError:
+                    return
+                visits.append(str(address))
+                connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", visits
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def planted(checkout: Checkout, url: str) -> dict[str, str]:
+    """What may lie about on a developer's machine, in the environment and in files, all of it leading to `url`."""
+    folder = checkout.root / ".aws"
+    folder.mkdir(exist_ok=True)
+    (folder / "config").write_text(f"[default]\nendpoint_url = {url}\n[profile p]\nendpoint_url = {url}\n")
+    (folder / "credentials").write_text("[default]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n")
+    endpoints = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "METAFLOW_S3_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL")
+    others = ("MLFLOW_TRACKING_URI", "METAFLOW_SERVICE_URL", "HTTP_PROXY", "HTTPS_PROXY")
+    keys = {"AWS_PROFILE": "p", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_SECRET_ACCESS_KEY": "real"}
+    return keys | {name: url for name in endpoints + others}
 
 
 def tracking_uri(checkout: Checkout) -> str:
@@ -120,23 +164,14 @@ def test_bad_data_stops_at_validation_and_nothing_is_registered(checkout, tmp_pa
     assert registered(checkout) == before
 
 
-def test_a_good_run_registers_one_version_with_its_lineage_and_survives_a_killed_emulator(checkout, monkeypatch):
-    result = checkout.run(*TRAINING)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert registered(checkout) == [1]
-    run = latest(checkout.places(), "training")
-    assert run is not None and [step.name for step in run.steps] == [
-        "ingest",
-        "validate",
-        "train",
-        "evaluate",
-        "register",
-    ]
-
-    champion = models.champion(tracking_uri(checkout))
-    assert champion is not None and champion.metrics["roc_auc"] > 0.65
-    assert champion.lineage["code_package_sha256"] == run.package_sha256
-    assert champion.lineage["image"] == run.image
+def test_a_good_run_registers_one_version_with_its_lineage_and_survives_a_killed_emulator(
+    checkout, champion, monkeypatch
+):
+    assert [step.name for step in champion.steps] == ["ingest", "validate", "train", "evaluate", "register"]
+    found = models.champion(tracking_uri(checkout))
+    assert found is not None and found.metrics["roc_auc"] > 0.65
+    assert found.lineage["code_package_sha256"] == champion.package_sha256
+    assert found.lineage["image"] == champion.image
 
     server = emulator.running(checkout.places())
     assert server
@@ -149,25 +184,67 @@ def test_a_good_run_registers_one_version_with_its_lineage_and_survives_a_killed
     assert models.load_champion(tracking_uri(checkout)) is not None
 
 
-def test_a_worse_model_is_registered_and_not_promoted(checkout):
-    before = registered(checkout)
+def test_a_second_up_with_pipelines_changes_nothing_and_writes_the_same_report(checkout, champion):
+    first = checkout.run("local", "up", "--run-pipelines")
+    assert first.returncode == 0, first.stdout + first.stderr
+    report, versions = checkout.places().report.read_bytes(), registered(checkout)
+    emulator.reset_requests(checkout.endpoint())
+    second = checkout.run("local", "up", "--run-pipelines")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "no changes" in second.stdout
+    assert emulator.requests(checkout.endpoint()).mutating == {}
+    assert checkout.places().report.read_bytes() == report and registered(checkout) == versions
+
+
+def test_a_worse_model_is_registered_and_not_promoted(checkout, champion):
+    before, promoted = registered(checkout), champion_version(checkout)
+    assert promoted, "there is a champion to beat"
     result = checkout.run(*TRAINING, *SHORT, "--set", "evaluate_from=2013-04", "--set", "evaluate_to=2013-04")
     assert result.returncode == 0, result.stdout + result.stderr
     assert registered(checkout) == [*before, len(before) + 1]
-    assert champion_version(checkout) == [1]
+    assert champion_version(checkout) == promoted
+
+
+def test_planted_credentials_and_endpoints_are_used_by_no_step(checkout, trap):
+    url, visits = trap
+    # The first step asks S3 for the source, and ends there: the emulator has none.
+    missing = ("--set", "source=s3://stackyard-nowhere/flights")
+    result = checkout.run(*TRAINING, *missing, **planted(checkout, url))
+    assert result.returncode == 1
+    assert "s3://stackyard-nowhere/flights" in result.stdout, result.stdout + result.stderr
+    run = latest(checkout.places(), "training")
+    assert run is not None and [step.name for step in run.steps if step.status == "Failed"] == ["ingest"]
+    assert visits == [], "a step, or the command itself, went where the planted settings lead"
+
+
+def test_planted_credentials_and_endpoints_change_no_capture(checkout, trap):
+    url, visits = trap
+    usual = checkout.run("capture", "--stack", "local")
+    told = checkout.run("capture", "--stack", "local", **planted(checkout, url))
+    assert usual.returncode == told.returncode == 0, usual.stderr + told.stderr
+    assert told.stdout == usual.stdout
+    assert "AKIAREAL" not in told.stdout and url not in told.stdout
+    assert visits == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "status", "said"),
     [
-        (("pipelines", "run", "trianing"), "training"),
-        (("pipelines", "run", "training", "--set", "margin"), "NAME=VALUE"),
-        (("pipelines", "run", "training", "--set", "marign=1"), "margin"),
-        (("pipelines", "run", "training", "--env", "dev"), "stackyard local up --env dev"),
-        (("pipelines", "compile", "nothing"), "training"),
+        (("run", "trianing"), 2, "training"),
+        (("run", "training", "--set", "margin"), 2, "NAME=VALUE"),
+        (("run", "training", "--set", "marign=1"), 2, "Did you mean 'margin'?"),
+        (("run", "training", "--set", "margin=much"), 2, "has to be a number"),
+        (("run", "training", "--from", "2013-13"), 2, "'2013-13' is not a month"),
+        (("run", "training", "--from", "2014-01", "--to", "2014-01"), 2, "from 2013-01 to 2013-12 only"),
+        (("run", "training", "--from", "2013-03", "--to", "2013-01"), 2, "the range runs backwards"),
+        (("run", "training", "--inline", "--from", "2013-13"), 2, "'2013-13' is not a month"),
+        (("run", "training", "--env", "dev"), 1, "stackyard local up --env dev"),
+        (("compile", "nothing"), 2, "training"),
     ],
 )
-def test_a_wrong_call_is_one_sentence(checkout, arguments, said):
-    result = checkout.run(*arguments)
-    assert result.returncode in (1, 2)
+def test_a_wrong_call_is_one_sentence_and_starts_nothing(checkout, arguments, status, said):
+    before = sorted(checkout.places().runs.glob("*"))
+    result = checkout.run("pipelines", *arguments)
+    assert result.returncode == status
     assert said in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout == "" and sorted(checkout.places().runs.glob("*")) == before

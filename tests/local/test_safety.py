@@ -256,7 +256,7 @@ class Impostor(BaseHTTPRequestHandler):
 def impostor():
     server = HTTPServer(("127.0.0.1", 0), Impostor)
     Impostor.asked.clear()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # how long a shutdown waits, in seconds
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

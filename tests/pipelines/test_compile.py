@@ -19,6 +19,7 @@ from pipelines.schedule import cron_workflow
 from pipelines.tokens import SHELL_SAFE, strings, tokens
 from stackyard.cli import app
 from stackyard.errors import InvalidInput, UserError
+from stackyard.local.places import typed
 from tests.pipelines.projects import DECLARATION, FLOW, project
 
 # What another machine looks like from inside the compiling process.
@@ -236,7 +237,7 @@ def test_the_check_names_stale_files_and_writes_nothing(tiny, translation, tmp_p
     assert isinstance(error, UserError)
     assert str(error) == (
         "not what the sources compile to now: pipelines/tiny/compiled/WorkflowTemplate.json. "
-        "Run `stackyard pipelines compile` and commit what it writes."
+        f"Run {typed('pipelines compile')} and commit what it writes."
     )
     assert error.exit_status == 1
     assert template.read_text() == "{}\n", "a check mends nothing"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines import declaration as declared
+from pipelines.compile.compiled import read_compiled
 from pipelines.declaration import Parameter, PipelineDeclaration, Resources, artifacts, data
 from stackyard.errors import InvalidInput
 
@@ -94,3 +95,10 @@ def test_a_declaration_in_another_pipelines_folder_is_refused(monkeypatch):
     with pytest.raises(InvalidInput) as error:
         declared.declarations()
     assert "folder and name must agree" in str(error.value)
+
+
+def test_a_compiled_form_is_asked_for_by_a_name_that_is_there():
+    with pytest.raises(InvalidInput) as refused:
+        read_compiled("trainning")
+    assert "There is no pipeline 'trainning'" in str(refused.value)
+    assert "There are: training" in str(refused.value)

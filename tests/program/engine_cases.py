@@ -30,19 +30,19 @@ class StandIn:
     def __init__(self, *, planning: bool):
         self.planning = planning
 
-    def create(self, goal: Resource) -> Done:
+    def create(self, goal: Resource, attempt: str = "") -> Done:
         if goal.is_provider:
             return Done(id="" if self.planning else "provider", outputs=_provider_outputs(goal))
         computed = {} if self.planning else {"arn": f"arn:aws:svc:us-east-1:123456789012:{goal.name}"}
         return Done(id="" if self.planning else f"{goal.name}-id", outputs={**computed, **goal.inputs})
 
-    def update(self, prior: Resource, goal: Resource) -> Done:
+    def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done:
         if goal.is_provider:
             return Done(id=prior.id, outputs=_provider_outputs(goal))
         kept = {"arn": prior.outputs["arn"]} if "arn" in prior.outputs else {}
         return Done(id=prior.id, outputs={**kept, **goal.inputs})
 
-    def delete(self, resource: Resource) -> None:
+    def delete(self, resource: Resource, attempt: str = "") -> None:
         pass
 
 

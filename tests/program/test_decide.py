@@ -2,7 +2,7 @@
 
 import pytest
 
-from stackyard.program.decide import Decision, Forces, Op, apply_ignore_changes, changed_paths, decide, deletes
+from stackyard.program.decide import Decision, Forces, Op, apply_ignore_changes, changed_paths, decide
 from stackyard.program.deployment import Resource, make_urn
 from stackyard.program.replacement import ROWS, forces_of
 from stackyard.program.values import UNKNOWN, Secret
@@ -65,13 +65,6 @@ def test_a_change_is_found_where_it_is(old, new, paths):
 def test_an_ignored_path_keeps_its_prior_value(ignored, expected):
     prior = {"a": 1, "b": {"c": 2, "d": [3, 4]}, "gone": 0}
     assert apply_ignore_changes(prior, {"a": 9, "b": {"c": 5, "d": [7, 8]}}, ignored) == expected
-
-
-def test_dependents_are_deleted_before_what_they_depend_on_and_providers_last():
-    provider = Resource(urn="urn:p", type="pulumi:providers:aws", name="p")
-    one, two = topic("one"), topic("two", dependencies=("one",))
-    external = topic("looked-up", external=True)
-    assert deletes([provider, one, two, external], {"nothing"}) == [two, one, provider]
 
 
 def test_every_row_names_its_source():

@@ -43,7 +43,7 @@ def stand_in_checks(monkeypatch):
 class Answering(StandIn):
     """The stand-in as it really answered: in a preview the arn of what is created is there, but unknown."""
 
-    def create(self, goal: Resource) -> Done:
+    def create(self, goal: Resource, attempt: str = "") -> Done:
         done = super().create(goal)
         made_up = {} if goal.is_provider or not self.planning else {"arn": UNKNOWN}
         return replace(done, outputs={**made_up, **done.outputs})

@@ -115,6 +115,7 @@ BAD_VALUES = [
     ("nodePools[1].name", "general", "it names one resource"),
     ("teams[0].quota", {"cpus": -1, "memoryGb": 5}, "must be at least 1"),
     ("pipelines[0].team", "trains", "must be one of the teams flights"),
+    ("pipelines[0].name", "trainign", "must be one of the pipelines training"),
     ("pipelines[0].schedule", "every day", "five numeric fields"),
     ("pipelines[0].suspended", 1, "must be true or false"),
     ("serving", {"minReplicas": 5, "maxReplicas": 2}, "must be at most serving.maxReplicas (2)"),

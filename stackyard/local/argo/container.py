@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from stackyard.errors import InvalidInput
-from stackyard.local.argo.paths import SHIM, SHIM_VARIABLE, PathMap
+from stackyard.local.argo.paths import BYTECODE_VARIABLE, SHIM, SHIM_VARIABLE, PathMap
+from stackyard.local.argo.watchdog import Watchdog
 from stackyard.local.guard import stackyard_loopback
 
 STOP_GRACE_SECONDS = 5.0
@@ -70,10 +71,12 @@ class Ended:
 class Attempt:
     """Directories, environment and process of one attempt. Whatever it leaves running is killed with it."""
 
-    def __init__(self, directory: Path, log: Path, kept: Sequence[Path]):
+    def __init__(self, directory: Path, log: Path, kept: Sequence[Path], *, bytecode: Path, watchdog: Watchdog):
         self.directory = directory
         self.log = log
         self._kept = kept
+        self._bytecode = bytecode
+        self._watchdog = watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = ""
         self._lock = threading.Lock()
@@ -160,6 +163,7 @@ class Attempt:
         env["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), env.get("PATH", os.defpath))))
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self.directory / "python"), env.get("PYTHONPATH"))))
         env[SHIM_VARIABLE] = self.paths.for_shim()
+        env[BYTECODE_VARIABLE] = f"{self.directory}\t{self._bytecode}"
         env["PWD"] = str(self._working_directory(container))
         return env
 
@@ -183,6 +187,7 @@ class Attempt:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a process group of its own: it is signalled as a whole
             )
+            self._watchdog.watch(self._process.pid)
             return self._process
 
     def _wait(self, process: subprocess.Popen[bytes], log: IO[bytes], deadline: float | None) -> Ended:
@@ -197,6 +202,7 @@ class Attempt:
         reader.join(DRAIN_SECONDS)
         # What the command left running ends with its container.
         _signal_group(process, signal.SIGKILL)
+        self._watchdog.release(process.pid)
         reader.join(DRAIN_SECONDS)
         if self._stopped:
             return Ended(exit_code=None, message=self._stopped)

@@ -15,6 +15,7 @@ from typing import Any
 
 SHIM = Path(__file__).with_name("python_shim.py")
 SHIM_VARIABLE = "STACKYARD_MOUNTS"
+BYTECODE_VARIABLE = "STACKYARD_BYTECODE"
 # Metaflow's own commands do not quote `$PWD`: a directory with other characters would break them.
 _WORD = re.compile(r"[\w.-]")
 _PLAIN = re.compile(r"[A-Za-z0-9/_.+@%-]+")

@@ -21,6 +21,7 @@ from stackyard.local.argo.model import Workflow, parse
 from stackyard.local.argo.paths import plain_directory
 from stackyard.local.argo.results import Phase, StepEvent, StepResult, WorkflowResult
 from stackyard.local.argo.steps import Steps
+from stackyard.local.argo.watchdog import Watchdog
 from stackyard.local.kubernetes.problems import unknown_field
 
 # The alphabet of Kubernetes' generated names: no vowels, no look-alikes.
@@ -48,7 +49,7 @@ def run(
     `name` is the Workflow's, else the template's with a random suffix. `kept` are directories that steps use by their
     own names although they lie below /tmp or a mount path. `max_processes` defaults to the number of processors.
     Raises InvalidInput, before anything starts, for a template or parameters that cannot be run. SIGINT and
-    SIGTERM end the processes and give a result whose phase is INTERRUPTED.
+    SIGTERM end the processes and give a result whose phase is INTERRUPTED; a SIGKILL of this process ends them too.
     """
     workflow = parse(template)
     check(workflow)
@@ -63,17 +64,19 @@ def run(
             parameters=values,
         )
         slots = min(filter(None, (workflow.parallelism, max_processes or os.cpu_count() or 1)))
-        steps = Steps(
-            workflow=workflow,
-            workflow_name=here.name,
-            environment=environment,
-            logs=logs.resolve(),
-            workdir=plain,
-            kept=[*kept, *_own_directories(environment), workdir.resolve(), logs.resolve(), plain],
-            on_event=on_event,
-            slots=slots,
-        )
-        return _execute(here, steps)
+        with Watchdog() as watchdog:
+            steps = Steps(
+                workflow=workflow,
+                workflow_name=here.name,
+                environment=environment,
+                logs=logs.resolve(),
+                workdir=plain,
+                kept=[*kept, *_own_directories(environment), workdir.resolve(), logs.resolve(), plain],
+                on_event=on_event,
+                slots=slots,
+                watchdog=watchdog,
+            )
+            return _execute(here, steps)
     finally:
         if link:
             shutil.rmtree(link)

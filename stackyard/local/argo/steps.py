@@ -11,6 +11,10 @@ from stackyard.local.argo.dag import BAD, Halt, Halted, Node, Outcome
 from stackyard.local.argo.expressions import seconds_of, substitute, substitute_all
 from stackyard.local.argo.model import Template, Workflow
 from stackyard.local.argo.results import EventKind, Phase, StepEvent, StepResult
+from stackyard.local.argo.watchdog import Watchdog
+
+BYTECODE = ".bytecode"
+"""Compiled Python files of the code that the steps unpack: one run has one code package. No step has such a name."""
 
 _USED = ("command", "args", "env", "volumeMounts", "workingDir")
 _FILE_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -30,6 +34,7 @@ class Steps:
         kept: Sequence[Path],
         on_event: Callable[[StepEvent], None],
         slots: int,
+        watchdog: Watchdog,
     ):
         self.results: list[StepResult] = []
         self._workflow = workflow
@@ -40,6 +45,7 @@ class Steps:
         self._kept = kept
         self._on_event = on_event
         self._slots = threading.BoundedSemaphore(slots)
+        self._watchdog = watchdog
         self._lock = threading.Lock()
         self._running: set[Attempt] = set()
         self._stop = threading.Event()
@@ -125,7 +131,13 @@ class Steps:
         """Waits for a free slot and runs; the last part of the answer says whether another attempt follows."""
         template = node.template
         file_name = _FILE_NAME.sub("-", _shown_path(node)).strip("-")
-        attempt = Attempt(self._workdir / file_name / str(number), self._logs / f"{file_name}.{number}.log", self._kept)
+        attempt = Attempt(
+            self._workdir / file_name / str(number),
+            self._logs / f"{file_name}.{number}.log",
+            self._kept,
+            bytecode=self._workdir / BYTECODE,
+            watchdog=self._watchdog,
+        )
         with self._slots:
             if number == 0 and node.halt.is_set():
                 raise Halted

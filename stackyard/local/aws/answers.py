@@ -1,10 +1,10 @@
-"""What AWS's answers mean: gone, refused, refused in part, no answer at all."""
+"""What AWS's answers mean: gone, refused, refused in part, throttled, broken down, no answer at all."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from botocore.parsers import ResponseParserError
 
 from stackyard.local.aws.errors import shown
@@ -15,6 +15,13 @@ ALREADY_DELETED = re.compile(r"currently marked deleted|scheduled for deletion|p
 
 NO_ANSWER = (BotoCoreError, ResponseParserError)
 """What a call raises when there is no answer, or one that is no AWS answer (a crash of the emulator)."""
+
+# As botocore's standard mode knows them (botocore/retries/standard.py); SlowDown and RequestLimitExceeded say 503.
+THROTTLED = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|BandwidthLimitExceeded")
+READS = ("Describe", "Get", "List", "Head")
+REMOVALS = ("Revoke", "Remove", "Untag", "Detach", "Disassociate", "Delete")
+# Sent, but the answer got lost. EndpointConnectionError and ConnectTimeoutError are none: nothing was sent.
+ANSWER_LOST = (HTTPClientError, IncompleteReadError, ResponseParserError)
 
 # Answers that say 200 and list what failed.
 PARTS = ("Unsuccessful", "FailedEntries", "Failed")
@@ -28,18 +35,60 @@ def is_gone(error: ClientError) -> bool:
     return bool(NOT_FOUND.search(code(error)) or ALREADY_DELETED.search(str(error)))
 
 
-def explain(error: Exception, where: str, inputs: Mapping[str, Any]) -> str:
-    """One sentence for a failed call; inputs whose value AWS repeats are named."""
+def is_refusal(error: Exception) -> bool:
+    """Whether AWS looked at the call and said no: neither throttled nor broken down."""
+    return isinstance(error, ClientError) and not THROTTLED.search(code(error)) and not is_unknown(error)
+
+
+def is_done_already(error: Exception, operation: str) -> bool:
+    """Whether a setter is refused only since an earlier, half-done change of the resource made the same call."""
     if not isinstance(error, ClientError):
-        return f"{where} failed: {error}. Is the emulator running? `stackyard local status` tells."
+        return False
+    removed = operation.startswith(REMOVALS) and bool(NOT_FOUND.search(code(error)))
+    return removed or (operation.startswith("Authorize") and code(error).endswith(".Duplicate"))
+
+
+def only_reads(operation: str) -> bool:
+    return operation.startswith(READS)
+
+
+def may_have_happened(error: Exception | None, parsed: Mapping[str, Any] | None) -> bool:
+    """Whether a try may have been carried out although no success was answered: cut off, or an error of AWS's own.
+
+    `error` is what sending raised, `parsed` the answer as botocore parsed it; one of them is None.
+    """
+    if error is not None:
+        return isinstance(error, ANSWER_LOST)
+    status = int((parsed or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return status >= 500 and not THROTTLED.search(str((parsed or {}).get("Error", {}).get("Code", "")))
+
+
+def is_unknown(error: Exception) -> bool:
+    """Whether the failed call's last try may have been carried out."""
+    return may_have_happened(error, None) or (
+        isinstance(error, ClientError) and may_have_happened(None, dict(error.response))
+    )
+
+
+def explain(error: Exception, where: str, inputs: Mapping[str, Any], tries: int = 1) -> str:
+    """One sentence for a failed call; inputs whose value AWS repeats are named."""
+    after = f" ({tries} tries)" if tries > 1 else ""
+    if not isinstance(error, ClientError):
+        return f"{where} failed{after}: {error}. Is the emulator running? `stackyard local status` tells."
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
+    said = f"{code(error)}: {message}"
+    if THROTTLED.search(code(error)):
+        return f"AWS throttled {where}{after}: {said}"
+    if is_unknown(error):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return f"AWS answered {where} with status {status}{after}: {said}"
     named = [
         f"{name} = {shown(value)}"
         for name, value in inputs.items()
         if isinstance(value, str) and len(value) > 2 and value in message
     ]
     about = f" Input: {', '.join(named)}." if named else ""
-    return f"AWS refused {where}: {code(error)}: {message}{about}"
+    return f"AWS refused {where}: {said}{about}"
 
 
 def refused_part(response: Any) -> str | None:

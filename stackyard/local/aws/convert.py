@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import re
+import threading
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -230,14 +231,19 @@ def pairs(values: Mapping[str, Any], keys: tuple[str, str] = ("Key", "Value")) -
 # Outputs
 
 
+_IMPORTS = threading.Lock()
+
+
 @functools.cache
 def output_types(type_: str) -> Mapping[str, Any]:
     """camelCase outputs of a resource class of the SDK with their Python types. `type_` is the token."""
     from pulumi._types import resource_types
 
     _, module, class_name = type_.split(":")
-    imported = importlib.import_module(f"pulumi_aws.{module.split('/')[0]}")
-    return dict(resource_types(getattr(imported, class_name)))
+    # The SDK's modules load their classes lazily, which two threads must not do at once.
+    with _IMPORTS:
+        imported = importlib.import_module(f"pulumi_aws.{module.split('/')[0]}")
+        return dict(resource_types(getattr(imported, class_name)))
 
 
 def coerce(expected: Any, value: Any) -> Any:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stackyard.local.applied import Applied
+from stackyard.local.applied import Applied, Live
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.errors import ProviderError
+from stackyard.local.aws.live import live
 from stackyard.local.aws.rows import load
 from stackyard.local.aws.step import Step, Target
 from stackyard.program.values import Value
@@ -55,6 +56,12 @@ class AwsProvider:
     ) -> dict[str, Value] | None:
         """Outputs as they are now, None when the resource is gone. Recorded resources are as they were recorded."""
         return self._step(type_, urn, inputs, outputs=outputs, id=id, sends=False).read()
+
+    def live(
+        self, type_: str, urn: str, id: str, inputs: Mapping[str, Value], outputs: Mapping[str, Value]
+    ) -> Live | None:
+        """Inputs and outputs as they are now, in the form in which they were given; None when the resource is gone."""
+        return live(self._step(type_, urn, inputs, outputs=outputs, id=id, sends=False))
 
     def delete(self, type_: str, urn: str, id: str, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> None:
         """Already gone is fine."""

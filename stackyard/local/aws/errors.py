@@ -24,9 +24,10 @@ class Problem:
 class ProviderError(UserError):
     """Names the resource, the property and value or the call, and what AWS said."""
 
-    def __init__(self, urn: str, text: str):
+    def __init__(self, urn: str, text: str, *, unknown: bool = False):
+        """`unknown`: nobody knows whether the step happened, or it is known to have stopped halfway."""
         super().__init__(f"{resource_label(urn)}: {text}")
-        self.urn = urn
+        self.urn, self.text, self.unknown = urn, text, unknown
 
 
 def resource_label(urn: str) -> str:

@@ -44,7 +44,7 @@ ALL_TRAFFIC = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0
 
 def inline_routes(old: Inputs, new: Inputs) -> list[Op]:
     """Calls for a route table's inline routes."""
-    before, now = _routes(old), _routes(new)
+    before, now = routes(old), routes(new)
     ops = [Op(name="DeleteRoute", params={"RouteTableId": "=id", **dict(key)}) for key in before if key not in now]
     for key, targets in now.items():
         if before.get(key) != targets:
@@ -53,15 +53,15 @@ def inline_routes(old: Inputs, new: Inputs) -> list[Op]:
     return ops
 
 
-def _routes(inputs: Inputs) -> dict[tuple[tuple[str, str], ...], dict[str, str]]:
+def routes(inputs: Inputs) -> dict[tuple[tuple[str, str], ...], dict[str, str]]:
     names = INLINE_DESTINATIONS | ROUTE_TARGETS
-    routes: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    found: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for route in inputs.get("routes") or []:
         _refuse_unknown("routes", route, names)
         given = {names[name]: value for name, value in route.items() if value}
         key = tuple(sorted((name, value) for name, value in given.items() if name in INLINE_DESTINATIONS.values()))
-        routes[key] = {name: value for name, value in given.items() if name in ROUTE_TARGETS.values()}
-    return routes
+        found[key] = {name: value for name, value in given.items() if name in ROUTE_TARGETS.values()}
+    return found
 
 
 def inline_rules(old: Inputs, new: Inputs) -> list[Op]:
@@ -78,7 +78,7 @@ def inline_rules_of_emptied(old: Inputs, new: Inputs) -> list[Op]:
 
 
 def _rule_changes(direction: str, old: Inputs, new: Inputs) -> list[Op]:
-    before, now = (_permissions(direction.lower(), inputs) for inputs in (old, new))
+    before, now = (permissions(direction.lower(), inputs) for inputs in (old, new))
     removed = [permission for permission in before if permission not in now]
     added = [permission for permission in now if permission not in before]
     ops = [("Revoke", removed), ("Authorize", added)]
@@ -102,9 +102,9 @@ RULE_NAMES = {
 }
 
 
-def _permissions(direction: str, inputs: Inputs) -> list[dict[str, Any]]:
+def permissions(direction: str, inputs: Inputs) -> list[dict[str, Any]]:
     """One permission for each source of each rule, so that a change touches only what changed."""
-    permissions: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for rule in inputs.get(direction) or []:
         _refuse_unknown(direction, rule, RULE_NAMES)
         protocol = str(rule.get("protocol", "")).lower()
@@ -112,8 +112,8 @@ def _permissions(direction: str, inputs: Inputs) -> list[dict[str, Any]]:
         base: dict[str, Any] = {"IpProtocol": protocol}
         if protocol != "-1":
             base |= {"FromPort": rule.get("fromPort"), "ToPort": rule.get("toPort")}
-        permissions += [{**base, member: [entry]} for member, entry in _sources(rule)]
-    return permissions
+        found += [{**base, member: [entry]} for member, entry in _sources(rule)]
+    return found
 
 
 def _sources(rule: Inputs) -> list[tuple[str, dict[str, str]]]:
@@ -223,6 +223,13 @@ def _asset_content(source: Any) -> bytes:
     if not Path(path).is_file():
         raise UserError(f"the file {Path(path).name} that an object is uploaded from does not exist.")
     return Path(path).read_bytes()
+
+
+def object_content_now(inputs: Inputs, scope: Inputs) -> dict[str, Any]:
+    """Content that somebody replaced is known by its ETag alone: it counts as gone, so that it is written again."""
+    before, now = (str(tag or "").strip('"') for tag in (scope.get("etag"), scope["d"].get("ETag")))
+    same = before == now
+    return {name: inputs[name] if same else None for name in ("content", "contentBase64", "source") if name in inputs}
 
 
 Call = Callable[..., Any]

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from stackyard.errors import UserError
 from stackyard.local.applied import Applied
-from stackyard.local.aws import answers, convert, expressions, unsupported, validate
+from stackyard.local.aws import answers, convert, documents, expressions, unsupported, validate
+from stackyard.local.aws.attempts import undoing
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.errors import Problem, ProviderError, shown
 from stackyard.local.aws.expressions import Pending
@@ -67,6 +68,7 @@ class Step:
         self.inputs = {name: value for name, value in inputs.items() if value is not None}
         self.prepared = self._prepare() if sends else self.inputs
         self.outputs, self.id = dict(outputs or {}), id
+        self._made = False
         self.region = str(self.inputs.get("region") or target.region)
         self.tags = dict(self.inputs.get("tags") or {})
         # What was never created cannot be read, tagged or deleted either.
@@ -112,7 +114,7 @@ class Step:
         ops = [op for op in self.row.then if not op.on or any(name in self.inputs for name in op.on)]
         ops += self._steps({})
         if self.tags and not self._tags_at_create():
-            if (tagging := self._tagging()) is None:
+            if (tagging := self.tagging()) is None:
                 problems.append(self._unclaimed("tags"))
             else:
                 ops.append(tagging.set)
@@ -133,7 +135,7 @@ class Step:
     def _tags_at_create(self) -> bool:
         return bool(self.row.tag_type) or self._model_takes_tags()
 
-    def _tagging(self) -> Tagging | None:
+    def tagging(self) -> Tagging | None:
         return self.row.tagging or BY_SERVICE.get(self.row.service)
 
     def _named(self, op: Op) -> dict[str, Any]:
@@ -184,16 +186,19 @@ class Step:
             # Built again, since now the id and the response are known.
             self._run(self._create_setters([]))
             return self._applied()
-        except ProviderError:
-            self._undo()
-            raise
+        except ProviderError as error:
+            raise self._undone(error) from error
 
-    def _undo(self) -> None:
+    def _undone(self, error: ProviderError) -> ProviderError:
+        """Deletes what a failed create left behind. The error to raise says whether something is still there."""
+        last = next((op.name for op in reversed(self.row.delete) if self._wanted(op)), "")
         try:
-            self.delete()
-        except ProviderError:
-            # The first error is the one to tell; what stays is found by its name in the emulator.
-            return
+            with undoing(self.row.create.name, last):
+                self.delete()
+        except ProviderError as failed:
+            left = f"{error.text}. It exists as {self.id}, unfinished: taking it back failed too. {failed.text}"
+            return ProviderError(self.urn, left, unknown=True)
+        return ProviderError(self.urn, f"{error.text}. What was made of it was taken back.")
 
     def update(self, old_inputs: Mapping[str, Value]) -> Applied:
         old = {name: value for name, value in old_inputs.items() if value is not None}
@@ -202,6 +207,8 @@ class Step:
         changed -= {"tags", "tagsAll"}
         self._refuse_unchangeable(changed)
         self.scope["old"] = old
+        # Known from the outputs alone: an input that was taken back is nothing to the conditions of the calls.
+        self.scope |= dict.fromkeys(old.keys() - self.inputs.keys() - self.prepared.keys())
         problems: list[Problem] = []
         calls = (
             [self._build(self.row.create, self._creatable(), problems, strict=True)] if self.row.put and changed else []
@@ -212,7 +219,8 @@ class Step:
             if self.row.steps and changed & set(self.row.steps_on)
             else []
         )
-        ops += self._tag_ops(old_tags) if tags_changed else []
+        if tags_changed or self._put_drops_tags(changed):
+            ops += self._tag_ops(old_tags)
         ops = [op for op in ops if self._wanted(op)]
         self._refuse_unreset({name for name in changed if name not in self.inputs}, ops)
         calls += [self._build(op, self._named(op), problems) for op in ops]
@@ -221,6 +229,10 @@ class Step:
         self._run(calls)
         self.outputs = {name: value for name, value in self.outputs.items() if name not in old or name in self.inputs}
         return self._applied()
+
+    def _put_drops_tags(self, changed: set[str]) -> bool:
+        # Who puts an object again puts it without its tags.
+        return bool(self.row.put and changed and self.tags and not self._tags_at_create())
 
     def _refuse_unchangeable(self, changed: set[str]) -> None:
         setters = (*self.row.then, *self.row.mod)
@@ -248,7 +260,7 @@ class Step:
             )
 
     def _tag_ops(self, old_tags: Mapping[str, str]) -> list[Op]:
-        if (tagging := self._tagging()) is None:
+        if (tagging := self.tagging()) is None:
             raise ProviderError(self.urn, f"tags: the local stack's AWS provider cannot change tags of {self.type}.")
         removed = sorted(set(old_tags) - set(self.tags))
         self.scope["removed"] = removed
@@ -259,7 +271,7 @@ class Step:
     def read(self) -> dict[str, Value] | None:
         if self.row.read is None or self.unreachable:
             return dict(self.outputs)
-        self.scope["d"] = self._document(self.row.read)
+        self.scope["d"] = self.document(self.row.read)
         return None if self.scope["d"] is None else self._outputs(fresh=True)
 
     def delete(self) -> None:
@@ -278,6 +290,8 @@ class Step:
         except ClientError as error:
             if not answers.is_gone(error):
                 raise self._failure(error, f"what comes before {before}") from error
+        except answers.NO_ANSWER as error:
+            raise self._failure(error, f"what comes before {before}") from error
 
     def _delete(self, op: Op) -> None:
         params = expressions.evaluate(op.params, self.scope) or {}
@@ -312,8 +326,11 @@ class Step:
         try:
             response = self.call(call.op.name, **call.params)
         except (ClientError, *answers.NO_ANSWER) as error:
+            if answers.is_done_already(error, call.op.name):
+                return {}
             raise self._failure(error, call.op.name) from error
         self._refuse_part(call.op.name, response)
+        self._made = True
         return response
 
     def _refuse_part(self, operation: str, response: Any) -> None:
@@ -321,17 +338,23 @@ class Step:
             raise ProviderError(self.urn, f"AWS refused {operation} ({self.row.service}, {self.region}): {failed}")
 
     def _lacking(self, op: Op) -> bool:
-        tagging = self._tagging()
+        tagging = self.tagging()
         tags = tagging is not None and op in (tagging.set, tagging.unset)
         return unsupported.is_unsupported(self.row.service, op.name) or (tags and self.type in unsupported.UNTAGGABLE)
 
     def _failure(self, error: Exception, operation: str) -> ProviderError:
         where = f"{operation} ({self.row.service}, {self.region})"
-        return ProviderError(self.urn, answers.explain(error, where, self.inputs))
+        tries = self.clients.tries
+        text = answers.explain(error, where, self.inputs, tries.count)
+        unknown = tries.unknown or answers.is_unknown(error)
+        if unknown and not answers.only_reads(operation):
+            text += ". Nobody knows whether it was carried out"
+        # A change that AWS did not refuse and that stopped between two calls goes on from there.
+        return ProviderError(self.urn, text, unknown=unknown or (self._made and not answers.is_refusal(error)))
 
     # Outputs
 
-    def _document(self, read: Read) -> Any:
+    def document(self, read: Read) -> Any:
         """The document at the read's path, None if there is none."""
         params = expressions.evaluate(read.params, self.scope) or {}
         try:
@@ -347,7 +370,7 @@ class Step:
 
     def _applied(self) -> Applied:
         if self.row.read is not None and not self.unreachable:
-            self.scope["d"] = self._document(self.row.read)
+            self.scope["d"] = self.document(self.row.read)
             if self.scope["d"] is None:
                 raise ProviderError(
                     self.urn,
@@ -359,10 +382,9 @@ class Step:
         """`fresh`: what the API says wins over the inputs (a refresh); else the inputs stay as they were written."""
         types = convert.output_types(self.type)
         result = {**self.outputs, **({} if fresh else self.inputs)}
-        result |= {
-            name: value for name, value in self._members_of_document(types).items() if fresh or name not in self.inputs
-        }
-        self.scope |= {name: self._document(read) for name, read in self.row.look.items()}
+        found = documents.scalars(self.scope["d"], types, self.row.keep, {**self.inputs, **self.outputs})
+        result |= {name: value for name, value in found.items() if fresh or name not in self.inputs}
+        self.scope |= {name: self.document(read) for name, read in self.row.look.items()}
         if self.recorded and not fresh:
             result |= expressions.evaluate(self.row.fake, self.scope) or {}
         for name, expression in self.row.out.items():
@@ -374,20 +396,3 @@ class Step:
         result |= {"tagsAll": self.tags} if "tagsAll" in types else {}
         coerced = {name: convert.coerce(types.get(name), value) for name, value in result.items()}
         return {name: value for name, value in coerced.items() if value is not None}
-
-    def _members_of_document(self, types: Mapping[str, Any]) -> dict[str, Any]:
-        """Scalars of the document whose names are outputs; a policy that says the same stays as it was written."""
-        if not isinstance(self.scope["d"], Mapping):
-            return {}
-        by_name = {name.lower(): name for name in types}
-        found: dict[str, Any] = {}
-        for member, value in self.scope["d"].items():
-            name = by_name.get(member.lower())
-            if name is None or name in self.row.keep or not isinstance(value, str | int | float):
-                continue
-            value = convert.coerce(types[name], value)
-            known = self.outputs.get(name, self.inputs.get(name))
-            found[name] = (
-                known if known is not None and convert.same_text(convert.coerce(types[name], known), value) else value
-            )
-        return found

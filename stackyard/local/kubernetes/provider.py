@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackyard.errors import InvalidInput
-from stackyard.local.applied import Applied
+from stackyard.local.applied import Applied, Live
 from stackyard.local.kubernetes import releases, schemas
-from stackyard.local.kubernetes.store import Key, Store
+from stackyard.local.kubernetes.store import SERVER_FIELDS, Key, Store
 
 TYPE_PREFIX = "kubernetes:"
 RELEASE_TYPE = "kubernetes:helm.sh/v3:Release"
@@ -71,6 +71,17 @@ class KubernetesProvider:
             return None
         return dict(outputs) if type_ == RELEASE_TYPE else _outputs(stored)
 
+    def live(self, type_: str, urn: str, id: str, inputs: Values, outputs: Values) -> Live | None:
+        """Inputs and outputs as the store's object says, None when it is gone or belongs to another resource."""
+        key = _key(type_, inputs)
+        stored = self.store.get(key.api_version, key.kind, key.name, key.namespace)
+        if stored is None or self.store.owner(key) != urn:
+            return None
+        if type_ == RELEASE_TYPE:
+            now = {**stored["spec"], "name": stored["metadata"]["name"], "namespace": stored["metadata"]["namespace"]}
+            return Live(inputs=now, outputs={**outputs, **now})
+        return Live(inputs=_inputs_now(type_, inputs, stored), outputs=_outputs(stored))
+
     def delete(self, type_: str, urn: str, id: str, inputs: Values, outputs: Values) -> None:
         """Removes the object if it is there and belongs to this URN; a namespace must be empty (UserError)."""
         key = _key(type_, inputs)
@@ -107,6 +118,22 @@ def _object(type_: str, inputs: Values) -> dict[str, Any]:
         # What kubectl does with an object that names no namespace.
         metadata = {"namespace": "default"} | metadata
     return obj | {"metadata": metadata}
+
+
+def _inputs_now(type_: str, inputs: Values, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without what the resource's type and the cluster add to the inputs."""
+    added = {name: value for name, value in _object(type_, {}).items() if name not in inputs and name != "metadata"}
+    given: Values = inputs.get("metadata") or {}
+    metadata = {
+        name: value
+        for name, value in stored["metadata"].items()
+        if name in given or (name not in SERVER_FIELDS and (name, value) != ("namespace", "default"))
+    }
+    now = {name: value for name, value in stored.items() if added.get(name) != value and name != "metadata"}
+    if "status" not in inputs:
+        # The cluster's, written by what runs in it.
+        now.pop("status", None)
+    return {**now, "metadata": metadata} if metadata or "metadata" in inputs else now
 
 
 def _key(type_: str, inputs: Values) -> Key:

@@ -23,6 +23,9 @@ CERTIFICATE_AUTHORITY = "c3RhY2t5YXJkOiB0aGUgbG9jYWwgb2JqZWN0IHN0b3JlIGhhcyBubyB
 # Every API server makes these itself: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
+SERVER_FIELDS = ("uid", "resourceVersion")
+"""What the cluster adds to an object's metadata."""
+
 
 @dataclass(frozen=True, order=True)
 class Key:

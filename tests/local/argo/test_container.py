@@ -69,7 +69,7 @@ def test_a_step_sees_only_what_it_is_given(start, monkeypatch):
     monkeypatch.setenv("PLANTED", "secret")
     start(workflow(container("env -0", env=[{"name": "OWN", "value": "x"}])), environment={"GIVEN": "y"})
     names = {entry.partition("=")[0] for entry in start.log("main").split("\0") if entry}
-    expected = {"OWN", "GIVEN", "PATH", "PYTHONPATH", "TMPDIR", "PWD", "STACKYARD_MOUNTS"}
+    expected = {"OWN", "GIVEN", "PATH", "PYTHONPATH", "TMPDIR", "PWD", "STACKYARD_MOUNTS", "STACKYARD_BYTECODE"}
     assert names - {"SHLVL", "_"} == expected
 
 
@@ -149,3 +149,27 @@ def test_a_process_that_ignores_sigterm_is_killed(start, monkeypatch):
     result = start(workflow(container("trap '' TERM; while true; do sleep 0.1; done", activeDeadlineSeconds=1)))
     assert time.monotonic() - started < 5
     assert result.phase is Phase.FAILED
+
+
+def test_python_files_that_each_step_unpacks_are_compiled_once_a_run(start, tmp_path):
+    unpack = "mkdir -p code && echo 'import sys; print(sys.dont_write_bytecode)' > code/unpacked.py && "
+    # As Metaflow's packages, whose files carry no time of their own.
+    load = "touch -d @0 code/unpacked.py && export PYTHONPATH=$PWD/code:$PYTHONPATH && "
+    load += "python -v -c 'import unpacked; print(unpacked.__cached__)' 2>&1"
+    steps = dag(task("a", "step"), task("b", "step", "a"))
+    assert start(workflow(container(unpack + load, "step"), steps)).succeeded
+    a, b = start.log("a"), start.log("b")
+    (cached,) = {line for log in (a, b) for line in log.splitlines() if line.startswith(str(tmp_path / "work"))}
+    assert ".bytecode" in cached
+    assert f"created '{cached}'" in a and f"created '{cached}'" not in b
+    assert f"{cached} matches" in b, "the second step found it"
+
+
+def test_another_file_at_the_same_place_is_not_taken_for_the_first(start):
+    load = "PYTHONPATH=$PWD:$PYTHONPATH python -c 'import unpacked'"
+    templates = (
+        container(f"echo 'print(1)' > unpacked.py; {load}", "one"),
+        container(f"echo 'print(22)' > unpacked.py; {load}", "two"),
+    )
+    assert start(workflow(*templates, dag(task("a", "one"), task("b", "two", "a")))).succeeded
+    assert (start.log("a"), start.log("b")) == ("1\n", "22\n")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+from stackyard.local.applied import Live
 from stackyard.local.aws import Applied, AwsProvider
 from stackyard.program.deployment import make_urn
 
@@ -54,6 +55,9 @@ class Cloud:
 
     def read(self, made: Made) -> dict[str, Any] | None:
         return self.provider.read(made.type, made.urn, made.id, made.inputs, made.outputs)
+
+    def live(self, made: Made) -> Live | None:
+        return self.provider.live(made.type, made.urn, made.id, made.inputs, made.outputs)
 
     def remove(self, made: Made) -> None:
         self.provider.delete(made.type, made.urn, made.id, made.inputs, made.outputs)

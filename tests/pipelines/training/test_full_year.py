@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.training.data import PACKAGE_MONTHS
 from pipelines.training.evaluate import evaluate
 from pipelines.training.ingest import ingest
 from pipelines.training.train import train
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.local
 
 def test_the_year_is_ingested_validated_and_learnt_from(tmp_path: Path):
     bucket = str(tmp_path)
-    year = ingest(bucket, "2013-01", "2013-12")
-    assert year.rows == 336_776
+    year = ingest(bucket, *PACKAGE_MONTHS)
+    assert year.rows == 336_776, "all of the package's flights lie in the months that a request may name"
     assert validate(year).passed
     training = ingest(bucket, "2013-01", "2013-03")
     assert training.written == (), "the year has brought these months already"

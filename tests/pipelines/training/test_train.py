@@ -120,7 +120,7 @@ def test_cuda_without_a_gpu_is_refused_even_if_the_build_has_cuda(
     ],
 )
 def test_impossible_settings_are_refused_by_name_with_an_example(setting: str, value: Any):
-    with pytest.raises(InvalidInput, match=rf"{setting}.*for example|{setting}.*device: cpu"):
+    with pytest.raises(InvalidInput, match=rf"{setting}.*for example|{setting}.*device=cpu"):
         TrainSettings(**{setting: value})
 
 

@@ -37,6 +37,8 @@ class Tagging:
     """Gets `tags`, all of them."""
     unset: Op | None = None
     """Gets `removed`, the keys; None where `set` replaces the whole set."""
+    read: Read | None = None
+    """The tags as they are, a map or pairs; None where the resource's own document holds them."""
 
 
 Steps = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Op]]
@@ -74,6 +76,22 @@ class Row:
     """Outputs that are not taken from the document, since the emulator makes them up or drops them."""
     look: Mapping[str, Read] = field(default_factory=dict)
     """More documents for `out`, by their name in the scope."""
+    watch: Mapping[str, Read] = field(default_factory=dict)
+    """More documents for a refresh (live.py), by their name in the scope."""
+    shows: Mapping[str, Any] = field(default_factory=dict)
+    """Inputs as they are now, as expressions, where the document has them under other names or not at all."""
+    shown_in: str = "d"
+    """JMESPath to the document in which a refresh finds the other inputs by their names."""
+    absent: tuple[str, ...] = ()
+    """Inputs that the document lacks when nobody has set them; any other one that it lacks cannot be read back."""
+    unset: Mapping[str, Any] = field(default_factory=dict)
+    """Inputs that matter even when the program leaves them out, with what they are then."""
+    fills: tuple[str, ...] = ()
+    """Dotted paths inside inputs that the API fills in by itself."""
+    seen: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """The inputs as the emulator can show them, to compare with."""
+    live: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] | None = None
+    """(inputs, scope) to the inputs as they are now, for what no expression can compare."""
     fake: Mapping[str, Any] = field(default_factory=dict)
     """Outputs when the create call is recorded, not emulated."""
     prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
@@ -95,9 +113,18 @@ def attributes(member: str, *names: str, **renamed: str) -> dict[str, str]:
 
 def load() -> dict[str, Row]:
     """All rows by type token."""
-    from stackyard.local.aws.rows import compute, databases, identity, launching, messaging, network, storage
+    from stackyard.local.aws.rows import (
+        compute,
+        databases,
+        identity,
+        launching,
+        messaging,
+        network,
+        security_groups,
+        storage,
+    )
 
     table: dict[str, Row] = {}
-    for module in (network, storage, identity, launching, compute, messaging, databases):
+    for module in (network, security_groups, storage, identity, launching, compute, messaging, databases):
         table |= module.ROWS
     return table

@@ -111,6 +111,8 @@ CLUSTER = Row(
         "{clusterSecurityGroupId: d.resourcesVpcConfig.clusterSecurityGroupId || join('', ['sg-', h])}, "
         "d.resourcesVpcConfig.vpcId && {vpcId: d.resourcesVpcConfig.vpcId} || `{}`)",
     },
+    shows={"enabledClusterLogTypes": "=d.logging.clusterLogging[?enabled].types | []"},
+    fills=("vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"),
     keep=("endpoint", "clusterId"),
 )
 
@@ -262,6 +264,8 @@ NODE_GROUP = Row(
     },
     # The emulator says 1.19 whatever was asked for.
     keep=("version", "releaseVersion"),
+    absent=("labels", "taints"),
+    fills=("launchTemplate.id", "launchTemplate.name"),
 )
 
 ROWS = {

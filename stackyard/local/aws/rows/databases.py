@@ -25,6 +25,10 @@ SUBNET_GROUP = Row(
     ),
     rename={"name": "DBSubnetGroupName"},
     out={"arn": "=d.DBSubnetGroupArn", "name": "=id"},
+    shows={
+        "description": "=d.DBSubnetGroupDescription",
+        "subnetIds": "=d.Subnets[].SubnetIdentifier",
+    },
 )
 
 # Inputs of an instance whose API members have other names.
@@ -121,6 +125,15 @@ INSTANCE = Row(
     },
     # The document's endpoint is an object, and the engine version is completed by AWS.
     keep=("endpoint", "engineVersion", "kmsKeyId", "latestRestorableTime", "performanceInsightsKmsKeyId"),
+    shows={
+        "engineVersion": "=starts_with(d.EngineVersion, engineVersion) && engineVersion || d.EngineVersion",
+        "kmsKeyId": "=kmsKeyId && d.KmsKeyId",
+        "dbSubnetGroupName": "=d.DBSubnetGroup.DBSubnetGroupName",
+        "iamDatabaseAuthenticationEnabled": "=d.IAMDatabaseAuthenticationEnabled",
+        "manageMasterUserPassword": "=d.MasterUserSecret && `true` || `false`",
+        "parameterGroupName": "=d.DBParameterGroups[0].DBParameterGroupName",
+        "vpcSecurityGroupIds": "=d.VpcSecurityGroups[].VpcSecurityGroupId",
+    },
 )
 
 SECRET = Row(
@@ -159,6 +172,9 @@ SECRET = Row(
         ),
     ),
     own=("recoveryWindowInDays",),
+    watch={"document": Read(name="GetResourcePolicy", params={"SecretId": "=id"}, path="ResourcePolicy")},
+    shows={"policy": "=document"},
+    absent=("description", "kmsKeyId"),
     out={"arn": "=id"},
 )
 

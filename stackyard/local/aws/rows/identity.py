@@ -36,17 +36,30 @@ KEY = Row(
     ),
     rename={"bypassPolicyLockoutSafetyCheck": "BypassPolicyLockoutSafetyCheck", "customerMasterKeySpec": "KeySpec"},
     own=("deletionWindowInDays",),
+    watch={
+        "rotation": Read(name="GetKeyRotationStatus", params={"KeyId": "=id"}, path="@"),
+        "document": Read(name="GetKeyPolicy", params={"KeyId": "=id", "PolicyName": "default"}, path="Policy"),
+    },
+    shows={
+        "enableKeyRotation": "=rotation.KeyRotationEnabled",
+        "isEnabled": "=d.Enabled",
+        "policy": "=document",
+    },
+    unset={"isEnabled": True},
 )
 
 ALIAS = Row(
     service="kms",
     create=Op(name="CreateAlias", params={"AliasName": "=name"}),
     id="=name",
-    read=Read(name="ListAliases", params={"KeyId": "=targetKeyId"}, path="Aliases[?AliasName == '{name}'] | [0]"),
+    read=Read(name="ListAliases", params={}, path="Aliases[?AliasName == '{name}'] | [0]"),
     delete=(Op(name="DeleteAlias", params={"AliasName": "=id"}),),
     mod=(Op(name="UpdateAlias", params={"AliasName": "=id"}, on=("targetKeyId",)),),
     # The program may name the key by ARN; AWS answers with its id.
     keep=("targetKeyId",),
+    shows={
+        "targetKeyId": "=ends_with(targetKeyId, join('', ['/', d.TargetKeyId])) && targetKeyId || d.TargetKeyId",
+    },
     out={
         "arn": "arn:aws:kms:{region}:{account}:{name}",
         "targetKeyArn": "=d.TargetKeyId && join('', ['arn:aws:kms:', region, ':', account, ':key/', d.TargetKeyId])",
@@ -90,6 +103,8 @@ ROLE = Row(
     rename={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
     tagging=iam("Role", "RoleName"),
     out={"uniqueId": "=d.RoleId", "name": "=id"},
+    shows={"permissionsBoundary": "=d.PermissionsBoundary.PermissionsBoundaryArn"},
+    absent=("description",),
 )
 
 ROLE_POLICY = Row(
@@ -120,6 +135,14 @@ POLICY = Row(
     out={"name": "=d.PolicyName"},
     # Counts roles that are attached later, by other resources.
     keep=("attachmentCount",),
+    watch={
+        "version": Read(
+            name="GetPolicyVersion",
+            params={"PolicyArn": "=id", "VersionId": "=d.DefaultVersionId"},
+            path="PolicyVersion.Document",
+        )
+    },
+    shows={"policy": "=version"},
     before_update=handlers.prune_policy_versions,
     before_delete=handlers.delete_policy_versions,
 )
@@ -167,6 +190,7 @@ INSTANCE_PROFILE = Row(
     rename={"name": "InstanceProfileName"},
     tagging=iam("InstanceProfile", "InstanceProfileName"),
     out={"uniqueId": "=d.InstanceProfileId", "name": "=id"},
+    shows={"role": "=d.Roles[0].RoleName"},
 )
 
 OIDC_PROVIDER = Row(
@@ -189,6 +213,7 @@ OIDC_PROVIDER = Row(
     out={"arn": "=id", "thumbprintLists": "=d.ThumbprintList"},
     # The API answers without the scheme.
     keep=("url",),
+    shows={"url": "=ends_with(url, d.Url) && url || d.Url"},
 )
 
 LOG_GROUP = Row(
@@ -230,6 +255,7 @@ LOG_GROUP = Row(
     # The API's ARN ends in `:*`, the provider's does not.
     out={"arn": "arn:aws:logs:{region}:{account}:log-group:{id}"},
     keep=("arn",),
+    absent=("retentionInDays", "kmsKeyId"),
 )
 
 ROWS = {

@@ -1,6 +1,9 @@
 """EC2 launch templates."""
 
+from dataclasses import replace
+
 from stackyard.local.aws.rows import Op, Read, Row
+from stackyard.local.aws.rows.tagging import BY_SERVICE
 
 # What a version of a template holds; inputs that say something about the template itself are not among them.
 _DATA = (
@@ -49,7 +52,31 @@ LAUNCH_TEMPLATE = Row(
         "vpcSecurityGroupIds": "LaunchTemplateData.SecurityGroupIds",
     },
     under="LaunchTemplateData",
+    watch={
+        "latest": Read(
+            name="DescribeLaunchTemplateVersions",
+            params={"LaunchTemplateId": "=id", "Versions": ["$Latest"]},
+            path="LaunchTemplateVersions[0]",
+        )
+    },
+    shown_in="latest.LaunchTemplateData",
+    shows={
+        "name": "=d.LaunchTemplateName",
+        "description": "=latest.VersionDescription",
+        # The emulator keeps the template's own tags there.
+        "tagSpecifications": "=latest.LaunchTemplateData.TagSpecifications[?ResourceType != 'launch-template']",
+    },
+    absent=_DATA,
     tag_type="launch-template",
+    # The emulator's templates show the tags that they were made with.
+    tagging=replace(
+        BY_SERVICE["ec2"],
+        read=Read(
+            name="DescribeTags",
+            params={"Filters": [{"Name": "resource-id", "Values": ["=id"]}]},
+            path="Tags[].{Key: Key, Value: Value}",
+        ),
+    ),
     out={
         "arn": "arn:aws:ec2:{region}:{account}:launch-template/{id}",
         "latestVersion": "=d.LatestVersionNumber",

@@ -35,6 +35,8 @@ TOPIC = Row(
     out={"arn": "=id", "owner": "=account"},
     # A topic policy of its own is another resource's; delivery policies are read back as AWS completes them.
     keep=("policy", "deliveryPolicy"),
+    shows={"name": "=ends_with(id, join('', [':', name])) && name || id"},
+    absent=("kmsMasterKeyId",),
 )
 
 TOPIC_POLICY = Row(
@@ -76,6 +78,7 @@ TOPIC_SUBSCRIPTION = Row(
     steps_on=tuple(SUBSCRIPTION_ATTRIBUTES),
     out={"arn": "=id", "ownerId": "=account"},
     keep=("subscriptionRoleArn",),
+    shows={"topic": "=d.TopicArn"},
 )
 
 QUEUE_ATTRIBUTES = attributes(
@@ -118,6 +121,8 @@ QUEUE = Row(
     out={"arn": "=d.QueueArn", "url": "=id"},
     # A queue policy of its own is another resource's.
     keep=("policy",),
+    shows={"name": "=ends_with(id, join('', ['/', name])) && name || id"},
+    absent=("kmsMasterKeyId", "redrivePolicy"),
 )
 
 QUEUE_POLICY = Row(
@@ -190,6 +195,7 @@ EVENT_TARGET = Row(
     put=True,
     own=("forceDestroy",),
     out={"targetId": "=targetId || h"},
+    absent=("retryPolicy", "deadLetterConfig"),
 )
 
 METRIC_ALARM = Row(

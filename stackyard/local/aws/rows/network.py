@@ -1,6 +1,6 @@
-"""EC2 networks: VPC, subnets, gateways, routes, security groups, endpoints, flow logs."""
+"""EC2 networks: VPC, subnets, gateways, routes, endpoints, flow logs."""
 
-from stackyard.local.aws import handlers
+from stackyard.local.aws import handlers, inline
 from stackyard.local.aws.rows import Op, Read, Row
 
 EC2_ARN = "arn:aws:ec2:{region}:{account}"
@@ -16,70 +16,20 @@ def _vpc_attribute(name: str, default: str = "false") -> Op:
     return _attribute("ModifyVpcAttribute", "VpcId", name[0].upper() + name[1:], name, default)
 
 
+_VPC_ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics")
+
+
+def _vpc_attribute_now(name: str) -> Read:
+    member = name[0].upper() + name[1:]
+    return Read(name="DescribeVpcAttribute", params={"VpcId": "=id", "Attribute": name}, path=f"{member}.Value")
+
+
 def _subnet_attribute(name: str, member: str = "") -> Op:
     return _attribute("ModifySubnetAttribute", "SubnetId", member or name[0].upper() + name[1:], name, "false")
 
 
 def _of_vpc(operation: str, path: str, *filters: dict[str, object]) -> Read:
     return Read(name=operation, params={"Filters": [{"Name": "vpc-id", "Values": ["=id"]}, *filters]}, path=path)
-
-
-# A rule's inputs, by their names in the API. AuthorizeSecurityGroup… takes the same in another shape.
-_RULE = {
-    "IpProtocol": "ipProtocol",
-    "FromPort": "fromPort",
-    "ToPort": "toPort",
-    "CidrIpv4": "cidrIpv4",
-    "CidrIpv6": "cidrIpv6",
-    "PrefixListId": "prefixListId",
-    "ReferencedGroupId": "referencedSecurityGroupId",
-    "Description": "description",
-}
-
-
-def _rule(direction: str) -> Row:
-    """A security group rule as a resource of its own. `direction` is Ingress or Egress."""
-    permission = {
-        "IpProtocol": "=ipProtocol",
-        "FromPort": "=fromPort",
-        "ToPort": "=toPort",
-        "IpRanges": "=cidrIpv4 && [{CidrIp: cidrIpv4, Description: description}]",
-        "Ipv6Ranges": "=cidrIpv6 && [{CidrIpv6: cidrIpv6, Description: description}]",
-        "PrefixListIds": "=prefixListId && [{PrefixListId: prefixListId, Description: description}]",
-        "UserIdGroupPairs": (
-            "=referencedSecurityGroupId && [{GroupId: referencedSecurityGroupId, Description: description}]"
-        ),
-    }
-    rule = {member: f"={name}" for member, name in _RULE.items()}
-    return Row(
-        service="ec2",
-        create=Op(
-            name=f"AuthorizeSecurityGroup{direction}",
-            params={"GroupId": "=securityGroupId", "IpPermissions": [permission]},
-        ),
-        id="=r.SecurityGroupRules[0].SecurityGroupRuleId",
-        read=Read(
-            name="DescribeSecurityGroupRules", params={"SecurityGroupRuleIds": ["=id"]}, path="SecurityGroupRules[0]"
-        ),
-        delete=(
-            Op(
-                name=f"RevokeSecurityGroup{direction}",
-                params={"GroupId": "=securityGroupId", "SecurityGroupRuleIds": ["=id"]},
-            ),
-        ),
-        mod=(
-            Op(
-                name="ModifySecurityGroupRules",
-                params={
-                    "GroupId": "=securityGroupId",
-                    "SecurityGroupRules": [{"SecurityGroupRuleId": "=id", "SecurityGroupRule": rule}],
-                },
-                on=tuple(_RULE.values()),
-            ),
-        ),
-        tag_type="security-group-rule",
-        out={"arn": f"{EC2_ARN}:security-group-rule/{{id}}", "securityGroupRuleId": "=id"},
-    )
 
 
 VPC = Row(
@@ -120,6 +70,8 @@ VPC = Row(
         "enableDnsSupport": "=not_null(enableDnsSupport, `true`)",
         "enableDnsHostnames": "=not_null(enableDnsHostnames, `false`)",
     },
+    watch={f"{name}Now": _vpc_attribute_now(name) for name in _VPC_ATTRIBUTES},
+    shows={name: f"={name}Now" for name in _VPC_ATTRIBUTES},
 )
 
 SUBNET = Row(
@@ -172,6 +124,7 @@ INTERNET_GATEWAY = Row(
     ),
     tag_type="internet-gateway",
     out={"arn": f"{EC2_ARN}:internet-gateway/{{id}}", "ownerId": "=account"},
+    shows={"vpcId": "=d.Attachments[0].VpcId"},
 )
 
 EIP = Row(
@@ -207,6 +160,7 @@ NAT_GATEWAY = Row(
         "networkInterfaceId": "=d.NatGatewayAddresses[0].NetworkInterfaceId",
         "associationId": "=d.NatGatewayAddresses[0].AssociationId",
     },
+    shows={"allocationId": "=d.NatGatewayAddresses[0].AllocationId"},
 )
 
 ROUTE_TABLE = Row(
@@ -219,6 +173,7 @@ ROUTE_TABLE = Row(
     steps_on=("routes",),
     tag_type="route-table",
     out={"arn": f"{EC2_ARN}:route-table/{{id}}", "ownerId": "=account"},
+    live=inline.routes_now,
 )
 
 _DESTINATION = (
@@ -249,6 +204,7 @@ ROUTE = Row(
         ),
     ),
     rename=_ROUTE_RENAME,
+    absent=tuple(sorted(handlers.ROUTE_TARGETS)),
 )
 
 ROUTE_TABLE_ASSOCIATION = Row(
@@ -269,52 +225,6 @@ ROUTE_TABLE_ASSOCIATION = Row(
             id="NewAssociationId",
         ),
     ),
-)
-
-SECURITY_GROUP = Row(
-    service="ec2",
-    create=Op(
-        name="CreateSecurityGroup", params={"GroupName": "=name", "Description": "=description || 'Managed by Pulumi'"}
-    ),
-    id="=r.GroupId",
-    read=Read(name="DescribeSecurityGroups", params={"GroupIds": ["=id"]}, path="SecurityGroups[0]"),
-    delete=(Op(name="DeleteSecurityGroup", params={"GroupId": "=id"}),),
-    steps=handlers.inline_rules,
-    steps_on=("ingress", "egress"),
-    tag_type="security-group",
-    out={"arn": f"{EC2_ARN}:security-group/{{id}}", "ownerId": "=account"},
-)
-
-DEFAULT_SECURITY_GROUP = Row(
-    service="ec2",
-    # The group is AWS's own: it is found and emptied, never created and never deleted.
-    create=Op(
-        name="DescribeSecurityGroups",
-        params={"Filters": [{"Name": "vpc-id", "Values": ["=vpcId"]}, {"Name": "group-name", "Values": ["default"]}]},
-    ),
-    id="=r.SecurityGroups[0].GroupId",
-    read=Read(name="DescribeSecurityGroups", params={"GroupIds": ["=id"]}, path="SecurityGroups[0]"),
-    delete=(),
-    then=(
-        Op(
-            name="RevokeSecurityGroupIngress",
-            params={"GroupId": "=id", "IpPermissions": "=r.SecurityGroups[0].IpPermissions"},
-            when="r.SecurityGroups[0].IpPermissions",
-        ),
-        Op(
-            name="RevokeSecurityGroupEgress",
-            params={"GroupId": "=id", "IpPermissions": "=r.SecurityGroups[0].IpPermissionsEgress"},
-            when="r.SecurityGroups[0].IpPermissionsEgress",
-        ),
-    ),
-    steps=handlers.inline_rules_of_emptied,
-    steps_on=("ingress", "egress"),
-    out={
-        "arn": f"{EC2_ARN}:security-group/{{id}}",
-        "ownerId": "=account",
-        "name": "=d.GroupName",
-        "description": "=d.Description",
-    },
 )
 
 VPC_ENDPOINT = Row(
@@ -354,6 +264,8 @@ VPC_ENDPOINT = Row(
         "dnsEntries": "=d.DnsEntries[].{dnsName: DnsName, hostedZoneId: HostedZoneId}",
         "networkInterfaceIds": "=d.NetworkInterfaceIds",
     },
+    shows={"securityGroupIds": "=d.Groups[].GroupId"},
+    absent=("policy", "routeTableIds", "subnetIds"),
 )
 
 FLOW_LOG = Row(
@@ -373,6 +285,11 @@ FLOW_LOG = Row(
     rename={"iamRoleArn": "DeliverLogsPermissionArn", "deliverCrossAccountRole": "DeliverCrossAccountRole"},
     tag_type="vpc-flow-log",
     out={"arn": f"{EC2_ARN}:vpc-flow-log/{{id}}"},
+    shows={
+        "vpcId": "=vpcId && d.ResourceId",
+        "subnetId": "=subnetId && d.ResourceId",
+        "eniId": "=eniId && d.ResourceId",
+    },
 )
 
 ROWS = {
@@ -384,10 +301,6 @@ ROWS = {
     "aws:ec2/routeTable:RouteTable": ROUTE_TABLE,
     "aws:ec2/route:Route": ROUTE,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": ROUTE_TABLE_ASSOCIATION,
-    "aws:ec2/securityGroup:SecurityGroup": SECURITY_GROUP,
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": DEFAULT_SECURITY_GROUP,
     "aws:ec2/vpcEndpoint:VpcEndpoint": VPC_ENDPOINT,
     "aws:ec2/flowLog:FlowLog": FLOW_LOG,
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _rule("Ingress"),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _rule("Egress"),
 }

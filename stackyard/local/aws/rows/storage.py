@@ -22,6 +22,7 @@ BUCKET_ROW = Row(
     own=("forceDestroy",),
     tagging=Tagging(
         set=Op(name="PutBucketTagging", params={"Bucket": "=id", "Tagging": {"TagSet": "=tags || `[]`"}}),
+        read=Read(name="GetBucketTagging", params=BUCKET, path="TagSet"),
     ),
     out={
         "arn": "arn:aws:s3:::{id}",
@@ -58,6 +59,7 @@ VERSIONING = _part(
         "versioningConfiguration.mfaDelete": "MFADelete",
         "mfa": "MFA",
     },
+    shows={"versioningConfiguration": "={Status: d.Status, MFADelete: d.MFADelete}"},
 )
 
 ENCRYPTION = Row(
@@ -109,6 +111,7 @@ OWNERSHIP = _part(
     "OwnershipControls",
     "OwnershipControls",
     rename={"rule": "OwnershipControls.Rules"},
+    shows={"rule": "=d.Rules"},
 )
 
 OBJECT_LOCK = Row(
@@ -128,6 +131,7 @@ OBJECT_LOCK = Row(
     ),
     put=True,
     under="ObjectLockConfiguration",
+    shows={"rule": "=d.ObjectLockConfiguration.Rule"},
 )
 
 NOTIFICATION = Row(
@@ -153,7 +157,14 @@ NOTIFICATION = Row(
 )
 
 # What is read back lacks the statements that the emulator may not see: the policy as written stays the output.
-POLICY = _part("Policy", "@", prepare=handlers.emulated_bucket_policy, keep=("policy",))
+POLICY = _part(
+    "Policy",
+    "@",
+    prepare=handlers.emulated_bucket_policy,
+    keep=("policy",),
+    seen=handlers.emulated_bucket_policy,
+    shows={"policy": "=d.Policy"},
+)
 
 OBJECT = Row(
     service="s3",
@@ -170,9 +181,11 @@ OBJECT = Row(
         set=Op(
             name="PutObjectTagging", params={"Bucket": "=bucket", "Key": "=key", "Tagging": {"TagSet": "=tags || `[]`"}}
         ),
+        read=Read(name="GetObjectTagging", params={"Bucket": "=bucket", "Key": "=key"}, path="TagSet"),
     ),
     out={"arn": "arn:aws:s3:::{bucket}/{key}", "versionId": "=d.VersionId", "etag": "=d.ETag"},
     keep=("etag", "kmsKeyId", "metadata"),
+    live=handlers.object_content_now,
     before_delete=handlers.delete_object_versions,
 )
 
