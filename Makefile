@@ -27,8 +27,14 @@ down: $(local) ## stop the local environment; nothing is lost
 destroy: $(local) ## remove the local environment; asks first, keeps data
 	@$(stackyard) local destroy $(ARGS)
 
-test: $(dev) ## run the tests that need only this machine
-	$(python) -m pytest -m "not judges and not cluster and not browser and not loop" $(ARGS)
+test: test-default test-local ## run the tests that need only this machine
+
+# Side by side only what starts no servers: those fill both cores by themselves.
+test-default: $(dev)
+	$(python) -m pytest -n auto --dist worksteal -m "not local and not judges and not cluster and not browser and not loop" $(ARGS)
+
+test-%: $(dev)
+	$(python) -m pytest -m $* $(ARGS)
 
 check: $(dev) ## lint, format, types, freshness of generated files
 	$(python) -m ruff check .

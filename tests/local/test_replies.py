@@ -199,6 +199,7 @@ def test_a_mark_does_not_depend_on_the_random_token_that_botocore_fills_in():
     def answer(request: Any, **_: Any) -> AWSResponse:
         sent.append(request)
         raw = io.BytesIO(b"<CreateNatGatewayResponse/>")
+        # botocore reads a response's body through urllib3's stream().
         raw.stream = lambda **_: iter([raw.read()])  # pyright: ignore[reportAttributeAccessIssue]
         return AWSResponse(request.url, 200, {}, raw)
 

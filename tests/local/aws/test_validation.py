@@ -201,5 +201,5 @@ def test_the_value_of_an_unknown_input_named_like_a_secret_is_not_shown(offline:
 
 def test_a_call_without_an_emulator_says_so(offline: AwsProvider):
     type_ = "aws:ec2/vpc:Vpc"
-    with pytest.raises(ProviderError, match=r"CreateVpc \(ec2, eu-central-1\) failed: .*Is the emulator running"):
+    with pytest.raises(ProviderError, match=r"CreateVpc \(ec2, eu-central-1\) failed .*Is the emulator running"):
         offline.create(type_, urn_of(type_), VPC)
