@@ -8,6 +8,7 @@ stackyard := $(python) -m stackyard
 # Stamps stand in .venv, so that removing it is all it takes to start over.
 local := .venv/.installed-local
 dev := .venv/.installed-dev
+judges := .venv-judges/.installed
 sources := pyproject.toml stacks/requirements.txt tools/bootstrap.sh
 
 .PHONY: help up down destroy test check bench ui locks
@@ -33,6 +34,9 @@ test: test-default test-local ## run the tests that need only this machine
 test-default: $(dev)
 	$(python) -m pytest -n auto --dist worksteal -m "not local and not judges and not cluster and not browser and not loop" $(ARGS)
 
+test-judges: $(dev) $(judges)
+	$(python) -m pytest -m judges $(ARGS)
+
 test-%: $(dev)
 	$(python) -m pytest -m $* $(ARGS)
 
@@ -43,6 +47,10 @@ check: $(dev) ## lint, format, types, freshness of generated files
 	$(python) -m tools.locks --check
 	$(python) -m stacks.reference
 	$(stackyard) pipelines compile --check
+	$(python) -m tools.golden
+	$(python) -m tools.iam_table --check
+	$(python) -m tools.controls --check
+	$(python) -m tools.cost_page
 
 bench: $(dev) ## measure, print a table, write bench.json
 	$(python) -m tests.bench $(ARGS)
@@ -53,6 +61,11 @@ ui: $(local) ## open MLflow on the local environment's models
 
 locks: $(dev) ## write the lock files again from pyproject.toml (ARGS=--upgrade for newer versions)
 	@PATH="$$PATH:$(CURDIR)/.stackyard/uv/bin" $(python) -m tools.locks $(ARGS)
+
+$(judges): requirements/judges.txt
+	@PATH="$$PATH:$(CURDIR)/.stackyard/uv/bin" uv venv --quiet --clear --python $(python) .venv-judges
+	@PATH="$$PATH:$(CURDIR)/.stackyard/uv/bin" uv pip install --quiet --python .venv-judges --require-hashes -r $<
+	@touch $@
 
 $(local): requirements/local.txt $(sources)
 	@PYTHON="$(PYTHON)" tools/bootstrap.sh requirements/local.txt

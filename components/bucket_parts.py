@@ -81,8 +81,21 @@ def clean_up(
     *,
     noncurrent_days: int,
     expire_days: int | None = None,
+    tiering_days: int | None = None,
 ) -> aws.s3.BucketLifecycleConfiguration:
-    """Removes old versions, abandoned uploads and, with `expire_days`, current objects."""
+    """Removes old versions, abandoned uploads and, with `expire_days`, current objects.
+
+    With `tiering_days` they move to Intelligent-Tiering after so many days. Raises ValueError when they would expire
+    before that.
+    """
+    if tiering_days is not None and expire_days is not None and tiering_days >= expire_days:
+        raise InvalidArgument(
+            f"objects that expire after {expire_days} days cannot move to Intelligent-Tiering after {tiering_days}: "
+            f"S3 wants fewer days, at most {expire_days - 1}"
+        )
+    tiering = aws.s3.BucketLifecycleConfigurationRuleTransitionArgs(
+        days=tiering_days, storage_class="INTELLIGENT_TIERING"
+    )
     expiration = aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
         days=expire_days,
         # A delete marker without versions behind it only slows listings; S3 allows one of the two.
@@ -93,6 +106,7 @@ def clean_up(
         status="Enabled",
         filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
         expiration=expiration,
+        transitions=None if tiering_days is None else [tiering],
         noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
             noncurrent_days=noncurrent_days
         ),

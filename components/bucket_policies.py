@@ -1,4 +1,4 @@
-"""Statements of bucket policies. All of them deny, but for the delivery of access logs."""
+"""Statements of bucket policies. All of them deny, but for the delivery of access logs and inventories."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,8 @@ from components.aws_location import AwsLocation
 from components.iam_policies import ANYONE, Effect, Statement
 
 LOG_DELIVERY_SERVICE = "logging.s3.amazonaws.com"
+INVENTORY_SERVICE = "s3.amazonaws.com"
+INVENTORY_PREFIX = "inventory"
 
 # FSBP S3.6: https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-6
 CONFIGURATION_ACTIONS = (
@@ -77,5 +79,25 @@ def receives_access_logs(bucket_arn: str, source_arns: Sequence[str], location: 
         conditions={
             "ArnLike": {"aws:SourceArn": sorted(source_arns)},
             "StringEquals": {"aws:SourceAccount": location.account_id},
+        },
+    )
+
+
+def receives_inventories(bucket_arn: str, source_arns: Sequence[str], location: AwsLocation) -> Statement:
+    """S3 delivers the inventories of `source_arns`, buckets of this account, below `inventory/`, and of no others.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+    """
+    return Statement(
+        sid="ReceiveInventories",
+        actions=["s3:PutObject"],
+        resources=[f"{bucket_arn}/{INVENTORY_PREFIX}/*"],
+        principals={"Service": [INVENTORY_SERVICE]},
+        conditions={
+            "ArnLike": {"aws:SourceArn": sorted(source_arns)},
+            "StringEquals": {
+                "aws:SourceAccount": location.account_id,
+                "s3:x-amz-acl": "bucket-owner-full-control",
+            },
         },
     )

@@ -22,6 +22,9 @@ ANYONE: Principals = {"AWS": ("*",)}
 
 # Services whose data a policy must name: an Allow on all keys or all buckets is refused.
 NAMED_RESOURCES_ONLY = ("kms:", "s3:")
+# What these create or list has no ARN yet, so IAM knows `*` only:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
+WITHOUT_RESOURCES = frozenset({"kms:CreateKey", "kms:ListAliases"})
 
 
 class Effect(StrEnum):
@@ -141,7 +144,8 @@ def _check_identity(statement: Statement) -> None:
     for action in statement.actions:
         if action == "*" or action.endswith(":*"):
             raise InvalidArgument(f"action {action!r} grants a whole service: list the actions that are needed")
-        if action.startswith(NAMED_RESOURCES_ONLY) and "*" in statement.resources:
+        named = action.startswith(NAMED_RESOURCES_ONLY) and action not in WITHOUT_RESOURCES
+        if named and "*" in statement.resources:
             raise InvalidArgument(f"action {action!r} on resource '*' reaches every key or bucket: name their ARNs")
     if "iam:PassRole" in statement.actions and "iam:PassedToService" not in _condition_keys(statement):
         raise InvalidArgument(

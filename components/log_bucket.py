@@ -1,4 +1,4 @@
-"""The bucket that receives the access logs of an environment's other buckets."""
+"""The bucket that receives the access logs of an environment's other buckets, and lists of their objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,12 @@ from components.bucket_parts import (
     keep_versions,
     own_all_objects,
 )
-from components.bucket_policies import configured_by_own_account_only, receives_access_logs, tls_only
+from components.bucket_policies import (
+    configured_by_own_account_only,
+    receives_access_logs,
+    receives_inventories,
+    tls_only,
+)
 from components.iam_policies import resource_policy
 from components.invalid_argument import InvalidArgument
 from components.retention import PROTECTED, Retention
@@ -34,6 +39,9 @@ class LogBucketArgs:
     source_buckets: Sequence[str]
     """Names of the buckets whose access logs may arrive here, at least one."""
 
+    inventory_buckets: Sequence[str] = ()
+    """Names of the buckets whose inventories may arrive here. Default: none."""
+
     expire_days: int = 365
     """Days that logs are kept. Default: a year."""
 
@@ -49,7 +57,8 @@ class LogBucket(pulumi.ComponentResource):
 
     - a bucket, encrypted with S3's own keys (log delivery accepts no other default), never emptied by a destroy;
     - versioning, the public access block, owner-enforced objects, a lifecycle;
-    - the policy: TLS only, configured by its own account only, open to S3's log delivery for the source buckets.
+    - the policy: TLS only, configured by its own account only, open to S3's log delivery for the source buckets, and
+      to S3's inventories of `inventory_buckets`.
 
     Its own accesses are not logged: that would write about itself without end.
     """
@@ -80,6 +89,10 @@ class LogBucket(pulumi.ComponentResource):
         """Whether the access logs of a bucket may arrive here."""
         return bucket_name in self._args.source_buckets
 
+    def accepts_inventory(self, bucket_name: str) -> bool:
+        """Whether the inventories of a bucket may arrive here."""
+        return bucket_name in self._args.inventory_buckets
+
     def _create_bucket(self) -> aws.s3.Bucket:
         name = f"{self._name}-bucket"
         return aws.s3.Bucket(
@@ -94,6 +107,7 @@ class LogBucket(pulumi.ComponentResource):
         location = self._args.location
         arn = location.bucket_arn(self._args.bucket_name)
         sources = [location.bucket_arn(name) for name in self._args.source_buckets]
+        listed = [location.bucket_arn(name) for name in self._args.inventory_buckets]
         return aws.s3.BucketPolicy(
             f"{self._name}-policy",
             # By way of the block: S3 refuses two changes of a bucket's access at once.
@@ -103,6 +117,7 @@ class LogBucket(pulumi.ComponentResource):
                     tls_only(arn),
                     configured_by_own_account_only(arn, location),
                     receives_access_logs(arn, sources, location),
+                    *([receives_inventories(arn, listed, location)] if listed else []),
                 ]
             ),
             opts=self._kept,

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import pulumi
 
 from components.invalid_argument import InvalidArgument
+from stacks.account_layer import account_layer
 from stacks.base_layer import base_layer, exported
 from stacks.base_outputs import referenced
 from stacks.platform_layer import platform_layer, refuse_undeployable
@@ -20,6 +21,8 @@ def stack(settings: Settings) -> None:
     if settings.has(Layer.PLATFORM):
         refuse_undeployable(settings)
     aws = aws_provider(settings)
+    if settings.has(Layer.ACCOUNT):
+        account_layer(settings, aws)
     base = None
     if settings.has(Layer.BASE):
         base = base_layer(settings, aws)

@@ -1,32 +1,46 @@
 """The base layer: long-lived, AWS's API only, everything that holds data."""
 
-from collections.abc import Mapping
-
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.build_runner import BuildRunner, BuildRunnerArgs
 from components.container_registry import ContainerRegistry, ContainerRegistryArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.log_bucket import LogBucket, LogBucketArgs
+from components.cost_guard import CostGuard, CostGuardArgs
+from components.endpoint_services import EndpointSet
+from components.existing_vpc import ExistingSubnet, ExistingVpc
 from components.network import NatMode, Network, NetworkArgs
+from components.notifications import Notifications, NotificationsArgs, Severity
 from components.retention import PROTECTED, Retention, RetentionMode
-from stacks.base_outputs import REPOSITORIES, BaseOutputs
+from components.tracking_database import TrackingDatabase, TrackingDatabaseArgs
+from stacks.base_outputs import REPOSITORIES, BaseOutputs, DatabaseOutputs
+from stacks.buckets import data_buckets
 from stacks.protection import Protection
-from stacks.providers import location_of, stem_of
+from stacks.providers import location_of, role_boundary_of, stem_of
+from stacks.sections.network import ExistingNetwork
+from stacks.sections.operations import RunnerConnection
 from stacks.settings import Settings, present
+from stacks.versions import TRACKING_DATABASE
 
 
 def base_layer(settings: Settings, provider: aws.Provider) -> BaseOutputs:
     opts = ResourceOptions(providers=[provider])
     network = _network(settings, opts)
-    buckets = _data_buckets(settings, opts)
+    buckets = data_buckets(settings, retention_of(settings), opts)
     registry = _registry(settings, opts)
+    notifications = _notifications(settings, opts)
+    _cost_guard(settings, notifications, opts)
+    database = _tracking_database(settings, network, notifications, opts)
+    runner = _build_runner(settings, network, registry, opts)
     return BaseOutputs(
         vpc_id=network.vpc_id,
         private_subnet_ids=network.private_subnet_ids,
         bucket_key_arns={name: bucket.key_arn for name, bucket in buckets.items()},
         repository_urls=registry.repository_urls,
+        topic_arns={str(severity): arn for severity, arn in notifications.topic_arns.items()},
+        notification_key_arn=notifications.key_arn,
+        tracking_database=database and _outputs_of(database),
+        runner_security_group_id=runner and runner.security_group_id,
     )
 
 
@@ -52,52 +66,29 @@ def log_retention_of(settings: Settings) -> Retention:
 
 def _network(settings: Settings, opts: ResourceOptions) -> Network:
     section = present(settings.network)
-    if section.existing is not None:
-        raise pulumi.RunError(
-            f"network.existing names {section.existing.vpc_id}, but adopting a VPC is not built yet: "
-            "give cidr and zones, for example cidr: 10.20.0.0/16 and zones: [us-east-1a, us-east-1b]"
-        )
+    new = section.existing is None
     return Network(
         "network",
         NetworkArgs(
             location=location_of(settings),
             stem=stem_of(settings),
-            cidr=section.vpc_cidr,
-            zones=section.zone_names,
-            nat=NatMode(str(section.nat)),
-            flow_log_retention_days=section.flow_log_retention_days,
+            cidr=section.cidr,
+            zones=section.zones or (),
+            nat=NatMode(str(section.nat)) if new else None,
+            pod_cidr=section.pod_cidr,
+            existing=None if section.existing is None else _existing(section.existing),
+            endpoints=EndpointSet(str(section.added_endpoints)),
+            flow_log_retention_days=section.added_flow_log_days,
+            permissions_boundary=role_boundary_of(settings),
             retention=log_retention_of(settings),
         ),
         opts,
     )
 
 
-def _data_buckets(settings: Settings, opts: ResourceOptions) -> Mapping[str, DataBucket]:
-    names = {bucket.name: settings.physical_name(bucket.name) for bucket in settings.data_buckets}
-    logs = LogBucket(
-        "access-logs",
-        LogBucketArgs(
-            location=location_of(settings),
-            bucket_name=settings.physical_name("access-logs"),
-            source_buckets=list(names.values()),
-            retention=retention_of(settings),
-        ),
-        opts,
-    )
-    return {
-        bucket.name: DataBucket(
-            bucket.name,
-            DataBucketArgs(
-                location=location_of(settings),
-                bucket_name=names[bucket.name],
-                access_logs=logs,
-                noncurrent_days=bucket.noncurrent_days,
-                retention=retention_of(settings),
-            ),
-            opts,
-        )
-        for bucket in settings.data_buckets
-    }
+def _existing(section: ExistingNetwork) -> ExistingVpc:
+    subnets = [ExistingSubnet(id=s.id, zone=s.zone, cidr=s.cidr, public=s.public) for s in section.subnets]
+    return ExistingVpc(vpc_id=section.vpc_id, cidr=section.cidr, subnets=subnets)
 
 
 def _registry(settings: Settings, opts: ResourceOptions) -> ContainerRegistry:
@@ -108,6 +99,95 @@ def _registry(settings: Settings, opts: ResourceOptions) -> ContainerRegistry:
             stem=stem_of(settings),
             repositories=REPOSITORIES,
             retention=retention_of(settings),
+        ),
+        opts,
+    )
+
+
+def _notifications(settings: Settings, opts: ResourceOptions) -> Notifications:
+    section = settings.notifications
+    return Notifications(
+        "notifications",
+        NotificationsArgs(
+            location=location_of(settings),
+            stem=stem_of(settings),
+            recipients={Severity.PAGE: section.page, Severity.TICKET: section.ticket},
+            # What the key holds is on its way for minutes: it goes where nothing is protected.
+            retention=log_retention_of(settings),
+        ),
+        opts,
+    )
+
+
+def _cost_guard(settings: Settings, notifications: Notifications, opts: ResourceOptions) -> None:
+    CostGuard(
+        "cost-guard",
+        CostGuardArgs(
+            stem=stem_of(settings),
+            monthly_usd=present(settings.budget).monthly_usd,
+            topic_arn=notifications.topic_arns[Severity.TICKET],
+        ),
+        opts,
+    )
+
+
+def _tracking_database(
+    settings: Settings, network: Network, notifications: Notifications, opts: ResourceOptions
+) -> TrackingDatabase | None:
+    section, profile = settings.tracking, settings.profile
+    if section is None or not section.wants_database:
+        return None
+    return TrackingDatabase(
+        "tracking",
+        TrackingDatabaseArgs(
+            location=location_of(settings),
+            identifier=settings.physical_name("tracking"),
+            vpc_id=network.vpc_id,
+            subnet_ids=network.private_subnet_ids,
+            topic_arn=notifications.topic_arns[Severity.TICKET],
+            engine_version=TRACKING_DATABASE.engine_version,
+            instance_class=section.instance_class,
+            storage_gb=section.storage_gb,
+            multi_az=profile.multi_az,
+            backup_retention_days=profile.backup_retention_days,
+            deletion_protection=profile.deletion_protection,
+            log_retention_days=profile.log_retention_days,
+            permissions_boundary=role_boundary_of(settings),
+            retention=retention_of(settings),
+        ),
+        opts,
+    )
+
+
+def _outputs_of(database: TrackingDatabase) -> DatabaseOutputs:
+    return DatabaseOutputs(
+        address=database.address,
+        port=database.port,
+        resource_id=database.resource_id,
+        security_group_id=database.security_group_id,
+        secret_arn=database.secret_arn,
+    )
+
+
+def _build_runner(
+    settings: Settings, network: Network, registry: ContainerRegistry, opts: ResourceOptions
+) -> BuildRunner | None:
+    section = settings.build_runner
+    if not section.enabled:
+        return None
+    return BuildRunner(
+        "build-runner",
+        BuildRunnerArgs(
+            location=location_of(settings),
+            stem=stem_of(settings),
+            repository=present(settings.ci).repository,
+            connected=section.connection is RunnerConnection.CONFIRMED,
+            vpc_id=network.vpc_id,
+            private_subnet_ids=network.private_subnet_ids,
+            repository_arns=registry.repository_arns,
+            log_retention_days=settings.profile.log_retention_days,
+            permissions_boundary=role_boundary_of(settings),
+            retention=log_retention_of(settings),
         ),
         opts,
     )

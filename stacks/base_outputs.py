@@ -11,10 +11,25 @@ import pulumi
 from pulumi import Input
 from pydantic.alias_generators import to_camel
 
+from components.notifications import Severity
 from stacks.settings import PROJECT, Settings
 
 REPOSITORIES = ("pipelines",)
 """Images that are built: one in which every pipeline's steps run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseOutputs:
+    """Where the model registry's database is, and what a role needs to reach it."""
+
+    address: Input[str]
+    port: Input[int]
+    resource_id: Input[str]
+    """AWS's id of the instance, on which `rds-db:connect` is granted."""
+    security_group_id: Input[str]
+    """Clients' security groups are admitted here."""
+    secret_arn: Input[str]
+    """Secret with the administrator's password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +40,17 @@ class BaseOutputs:
     """Key of each data bucket, by the bucket's name in the settings."""
     repository_urls: Mapping[str, Input[str]]
     """Image repositories, by name."""
+    topic_arns: Mapping[str, Input[str]]
+    """Topics of the notifications, by severity."""
+    notification_key_arn: Input[str]
+    tracking_database: DatabaseOutputs | None
+    """None where the settings ask for none. Read from another stack, its outputs are then None."""
+    runner_security_group_id: Input[str | None] | None
+    """Security group of the build runner, which the cluster's private endpoint lets in; None where there is none."""
 
     def to_outputs(self) -> dict[str, Any]:
         """As stack outputs, camelCase."""
-        return {to_camel(field.name): getattr(self, field.name) for field in fields(self)}
+        return _exported(self)
 
 
 def referenced(settings: Settings) -> BaseOutputs:
@@ -41,12 +63,30 @@ def referenced(settings: Settings) -> BaseOutputs:
 
     keys = output("bucketKeyArns")
     urls = output("repositoryUrls")
+    topics = output("topicArns")
+    database = output("trackingDatabase")
     return BaseOutputs(
+        # Not required: there may be no runner.
+        runner_security_group_id=reference.outputs.apply(lambda outputs: outputs.get("runnerSecurityGroupId") or None),
         vpc_id=output("vpcId"),
         private_subnet_ids=output("privateSubnetIds"),
         bucket_key_arns={b.name: keys.apply(lambda k, n=b.name: _required(k, n, stack)) for b in settings.data_buckets},
         repository_urls={name: urls.apply(lambda u, n=name: _required(u, n, stack)) for name in REPOSITORIES},
+        topic_arns={str(s): topics.apply(lambda t, n=str(s): _required(t, n, stack)) for s in Severity},
+        notification_key_arn=output("notificationKeyArn"),
+        tracking_database=DatabaseOutputs(
+            **{name: database.apply(lambda d, n=name: d.get(to_camel(n))) for name in DatabaseOutputs.__annotations__}
+        ),
     )
+
+
+def _exported(outputs: Any) -> dict[str, Any]:
+    values = {to_camel(field.name): getattr(outputs, field.name) for field in fields(outputs)}
+    # Without a database there is an empty object: the output itself is what says that the base stack is new enough.
+    return {
+        name: _exported(value) if isinstance(value, DatabaseOutputs) else {} if value is None else value
+        for name, value in values.items()
+    }
 
 
 def _required(outputs: Mapping[str, Any], name: str, stack: str) -> Any:

@@ -21,7 +21,7 @@ from pipelines.contract import Contract
 from pipelines.declaration import declaration
 from stacks.base_outputs import BaseOutputs
 from stacks.images import image_of, missing_image, refuse_examples
-from stacks.providers import location_of, stem_of
+from stacks.providers import location_of, role_boundary_of, stem_of
 from stacks.settings import Settings, present
 from stacks.versions import CHARTS, KUBERNETES_VERSIONS, KubernetesVersion
 from stackyard.errors import UserError
@@ -77,6 +77,7 @@ def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cl
             log_types=[ControlPlaneLog(log) for log in settings.profile.cluster_log_types],
             log_retention_days=section.log_retention_days,
             deletion_protection=settings.profile.deletion_protection,
+            permissions_boundary=role_boundary_of(settings),
         ),
         opts,
     )
@@ -99,7 +100,12 @@ def _nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: Resour
     versions = {name: addon.version for name, addon in pinned.addons.items() if name in ADDONS}
     first = ClusterAddons(
         "node-addons",
-        ClusterAddonsArgs(location=location, cluster=cluster, versions={n: versions[n] for n in NODE_ADDONS}),
+        ClusterAddonsArgs(
+            location=location,
+            cluster=cluster,
+            versions={n: versions[n] for n in NODE_ADDONS},
+            permissions_boundary=role_boundary_of(settings),
+        ),
         opts,
     )
     nodes = SystemNodes(
@@ -110,6 +116,7 @@ def _nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: Resour
             kubernetes_version=pinned.version,
             release_version=pinned.node_image.release_version,
             subnet_ids=base.private_subnet_ids,
+            permissions_boundary=role_boundary_of(settings),
             after=[first],
         ),
         opts,
@@ -120,6 +127,7 @@ def _nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: Resour
             location=location,
             cluster=cluster,
             versions={name: version for name, version in versions.items() if name not in NODE_ADDONS},
+            permissions_boundary=role_boundary_of(settings),
             after=[nodes],
         ),
         opts,
@@ -205,6 +213,7 @@ def _pipelines(settings: Settings, base: BaseOutputs, engine: PipelineEngine, op
                 artifacts=access,
                 artifacts_bucket=bucket,
                 package_path=package_asset_path(compiled),
+                permissions_boundary=role_boundary_of(settings),
                 schedule=pipeline.schedule,
                 suspended=pipeline.suspended,
             ),

@@ -52,7 +52,8 @@ PROFILES: Mapping[Protection, ProtectionProfile] = {
     Protection.NONE: ProtectionProfile(
         deletion_protection=False,
         multi_az=False,
-        backup_retention_days=1,
+        # Free of charge up to the size of the database, and no mistake is found within a day.
+        backup_retention_days=7,
         noncurrent_days=30,
         log_retention_days=30,
         # Who did what is kept even where everything is disposable.

@@ -109,7 +109,8 @@ class Reader:
         if environment is None or not is_mapping(value):
             return
         for name, field in yaml_fields(model).items():
-            if level := mark(field, "x-by-protection"):
+            level, unless = mark(field, "x-by-protection"), mark(field, "x-unless")
+            if level and not (unless and value.get(unless) is not None):
                 value.setdefault(name, getattr(PROFILES[environment.protection], level))
 
     def _secret_problems(self, key: str) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -46,8 +46,9 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
 PIPELINE_BUCKET = "data"
 GENERAL_POOL = "general"
 ZONE_REASON = "environment.region says where the stack lives, and zones of another region cannot be used"
-OWN_BUCKETS = ("access-logs",)
-"""Buckets that components create beside the configured ones."""
+LOG_BUCKET = "access-logs"
+OWN_BUCKETS = (LOG_BUCKET, "state", "state-logs")
+"""Buckets beside the configured ones: of components, and of `stackyard bootstrap`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,13 +202,7 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
                 f"{rest + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
                 bucket.name[:most].rstrip("-"),
             )
-        if bucket.replica_region == environment.region:
-            yield problem(
-                f"{path}.replicaRegion",
-                bucket.replica_region,
-                "must be another region than environment.region",
-                "a copy in the same region is lost together with the original",
-            )
+        yield from _replica_problems(path, bucket, environment, {one.name for one in draft.data_buckets.values()})
     longest = max(map(len, OWN_BUCKETS))
     if draft.data_buckets and longest > most:
         yield problem(
@@ -216,6 +211,37 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
             f"must have at most {len(environment.name) + most - longest} characters with prefix {environment.prefix}",
             f"the bucket for access logs would have a name of {rest + longest} characters, "
             f"and S3 allows {BUCKET_NAME_LENGTH}",
+        )
+
+
+def _replica_problems(path: str, bucket: DataBucket, environment: Environment, named: Set[str]) -> Iterator[Problem]:
+    if bucket.replica_region is None:
+        return
+    if bucket.replica_region == environment.region:
+        yield problem(
+            f"{path}.replicaRegion",
+            bucket.replica_region,
+            "must be another region than environment.region",
+            "a copy in the same region is lost together with the original",
+        )
+        return
+    names = (bucket.name, LOG_BUCKET)
+    if taken := sorted({f"{name}-{bucket.replica_region}" for name in names} & named):
+        yield problem(
+            f"{path}.replicaRegion",
+            bucket.replica_region,
+            f"must be a region that no bucket is named after, and there is {taken[0]}",
+            "the copy, or its log bucket, has that name in the stack",
+        )
+    stem = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{bucket.replica_region}")
+    longest = max(stem + len(name) for name in names)
+    if longest > BUCKET_NAME_LENGTH:
+        yield problem(
+            f"{path}.replicaRegion",
+            bucket.replica_region,
+            f"must be a region whose name is {longest - BUCKET_NAME_LENGTH} characters shorter",
+            f"the names of the copy and of its log bucket end with it: {longest} characters, and S3 allows "
+            f"{BUCKET_NAME_LENGTH}",
         )
 
 
@@ -271,7 +297,7 @@ def _pipeline_problems(draft: Draft) -> Iterator[Problem]:
 
 
 def _repository_problems(draft: Draft) -> Iterator[Problem]:
-    needs = "buildRunner.enabled" if draft.build_runner and draft.build_runner.enabled else ""
+    needs = "buildRunner.connection" if draft.build_runner and draft.build_runner.enabled else ""
     needs = needs or ("runners" if draft.runners else "")
     if needs and "ci" not in draft.given:
         reason = f"with {needs} somebody runs jobs for one GitHub repository, and this says for which"

@@ -84,15 +84,18 @@ class Settings(Section):
     def has(self, layer: Layer) -> bool:
         return layer in self.environment.layers
 
-    def physical_name(self, noun: str, *, limit: int = BUCKET_NAME_LENGTH) -> str:
-        """Deterministic name of what holds data: `<prefix>-<environment>-<noun>-<account>-<region>`."""
+    def physical_name(self, noun: str, *, limit: int = BUCKET_NAME_LENGTH, region: str = "") -> str:
+        """Deterministic name of what holds data: `<prefix>-<environment>-<noun>-<account>-<region>`.
+
+        `region`: another than the environment's.
+        """
         environment = self.environment
         return physical_name(
             prefix=environment.prefix,
             environment=environment.name,
             noun=noun,
             account_id=environment.account_id,
-            region=environment.region,
+            region=region or environment.region,
             limit=limit,
         )
 

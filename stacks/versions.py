@@ -128,6 +128,24 @@ KUBERNETES_VERSIONS: Mapping[str, KubernetesVersion] = {
     ),
 }
 
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """The PostgreSQL that the model registry's database runs."""
+
+    engine_version: str
+    """Major version: RDS keeps the newest minor by itself, and a pinned one would soon be a downgrade."""
+    seen_on: date
+    source: str
+
+
+TRACKING_DATABASE = Database(
+    engine_version="17",
+    seen_on=date(2026, 5, 30),
+    source="RDS for PostgreSQL release notes (authority: AWS's PostgreSQL release calendar): 17.7 and later are what "
+    "older minors of 17 were upgraded to on 2026-05-31; parameter group family postgres17",
+)
+
 _PROMETHEUS = "oci://ghcr.io/prometheus-community/charts"
 _RUNNERS = "oci://ghcr.io/actions/actions-runner-controller-charts"
 _KARPENTER = "aws/karpenter-provider-aws at tag v1.14.1"

@@ -26,7 +26,7 @@ app.add_typer(pipelines, name="pipelines")
 models = typer.Typer(help="Registered models.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
-Environment = Annotated[str, typer.Option("--env", help="The environment: `local` or `dev`.")]
+Environment = Annotated[str, typer.Option("--env", help="The environment, for example `local` or `dev`.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -35,14 +35,24 @@ def run() -> None:
     try:
         app()
     except UserError as error:
-        from rich.console import Console
-        from rich.markup import escape
-
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(str(error))}")
+        _say(str(error))
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
+    except Exception as error:
+        # By name: importing botocore costs every command a quarter of a second.
+        if not type(error).__module__.startswith("botocore."):
+            raise
+        _say(f"a call to AWS's API failed: {error}. `stackyard doctor --local` examines the local environment")
+        sys.exit(1)
+
+
+def _say(error: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(error)}")
 
 
 def _root() -> Path:
@@ -71,7 +81,10 @@ def _write(path: Path, text: str) -> None:
 def capture(
     stack: Annotated[str, typer.Option(help="The stack, for example `dev` or `prod-base`.")],
     format: Annotated[
-        str, typer.Option(help="`json` (everything registered) or `state` (as `pulumi stack export`).")
+        str,
+        typer.Option(
+            help="`json` (everything registered), `state` (as `pulumi stack export`) or `terraform-plan` (for scanners)"
+        ),
     ] = "json",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     base_from: Annotated[
@@ -112,6 +125,35 @@ def plan(
     from stackyard.program.plan import run_command
 
     run_command(_root(), stack, _console(), prior_file=prior, base_from=base_from, output=output)
+
+
+@app.command()
+def bootstrap(
+    env: Annotated[str, typer.Option("--env", help="The environment, for example `prod`.")],
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    restore_key: Annotated[
+        bool, typer.Option("--restore-key", help="Cancel the scheduled deletion of the state's key.")
+    ] = False,
+) -> None:
+    """Prepare an AWS account for an environment: a bucket for Pulumi's state and a key for its secrets."""
+    from stackyard.bootstrap.command import bootstrap, own_session
+
+    root = _root()
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise InvalidInput(
+            f"bootstrap of {env!r} asks before it changes the account, and nobody can answer here: "
+            "add --yes or --dry-run"
+        )
+    bootstrap(
+        root,
+        env,
+        own_session,
+        _console(),
+        confirm=lambda question: yes or typer.confirm(question),
+        dry_run=dry_run,
+        restore_key=restore_key,
+    )
 
 
 @local.command("up")

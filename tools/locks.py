@@ -36,6 +36,8 @@ class Lock:
     groups: tuple[str, ...] = ()
     requirement: str = ""
     """A single requirement to lock instead of pyproject.toml's; empty for the project's own."""
+    alone: bool = False
+    """The groups without the project's own requirements, for a virtual environment of their own."""
     purpose: str
 
 
@@ -49,6 +51,12 @@ LOCKS = (
     Lock(path="requirements/local.txt", groups=("pipelines", "local"), purpose="The local stack, for `make up`"),
     Lock(path="requirements/pipelines.txt", groups=("pipelines",), purpose="What the pipelines' image holds"),
     Lock(path="stacks/requirements.txt", purpose="What `pulumi up` needs; `pulumi install` reads this file"),
+    Lock(
+        path="requirements/judges.txt",
+        groups=("judges",),
+        alone=True,
+        purpose="Scanners that judge the stacks, for `make test-judges`",
+    ),
     Lock(path="requirements/uv.txt", requirement=UV, purpose="uv itself, for machines that have none"),
 )
 
@@ -58,7 +66,8 @@ def requirements(lock: Lock, project: Mapping[str, Any]) -> list[str]:
     if lock.requirement:
         return [lock.requirement]
     optional = project["optional-dependencies"]
-    return sorted({*project["dependencies"], *(line for group in lock.groups for line in optional[group])})
+    own = () if lock.alone else project["dependencies"]
+    return sorted({*own, *(line for group in lock.groups for line in optional[group])})
 
 
 def digest(lock: Lock, project: Mapping[str, Any]) -> str:
@@ -86,16 +95,17 @@ def write(lock: Lock, *, upgrade: bool) -> None:
     """Resolves one lock with uv and writes it in place. Versions in the old file are kept unless `upgrade`."""
     path = ROOT / lock.path
     path.parent.mkdir(exist_ok=True)
-    source = "-" if lock.requirement else "pyproject.toml"
+    apart = bool(lock.requirement) or lock.alone
+    source = "-" if apart else "pyproject.toml"
     widest = ROOT / LOCKS[0].path
-    if not lock.requirement and path != widest:
+    if not apart and path != widest:
         shutil.copyfile(widest, path)
-    options = [f"--extra={group}" for group in lock.groups]
+    options = [] if apart else [f"--extra={group}" for group in lock.groups]
     if upgrade and path == widest:
         options.append("--upgrade")
     _compile(
         [source, *options, "--universal", "--generate-hashes", "--no-header", "-o", lock.path],
-        stdin=lock.requirement,
+        stdin="\n".join(requirements(lock, read_project())) if apart else "",
     )
     sizes = _download_sizes(lock)
     megabytes = round(sum(sizes) / 1e6)

@@ -1,11 +1,17 @@
 """What holds data in the base layer: buckets, image repositories, the model registry's database."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import ClassVar
 
 from stacks.domain import DatabaseClass, Name, Region, TrackingUri
 from stacks.problems import Problem, problem
 from stacks.sections.section import Section, by_protection, setting
+
+
+class Inventory(StrEnum):
+    DAILY = "daily"
+    WEEKLY = "weekly"
 
 
 class DataBucket(Section):
@@ -23,24 +29,44 @@ class DataBucket(Section):
         default=None,
         ge=1,
         le=36_500,
-        json_schema_extra={"x-not-built": "objects would be kept for ever, although the setting says otherwise"},
     )
     lock_days: int | None = setting(
-        "Days that nobody, the account's root included, can delete an object. Default: no object lock.",
+        "Days that nobody, the account's root included, can delete a version of an object; cannot be taken back. "
+        "Default: no object lock.",
         30,
         default=None,
         ge=1,
         le=36_500,
-        json_schema_extra={"x-not-built": "objects would not be locked, although the setting says so"},
     )
     replica_region: Region | None = setting(
         "Region that gets a copy of each object; costs storage and traffic. Default: none.",
         "us-west-2",
         default=None,
-        json_schema_extra={"x-not-built": "objects would not be copied, although the setting says so"},
+    )
+
+    tiering_days: int | None = setting(
+        "Days after which objects move to S3 Intelligent-Tiering: cheaper where nobody reads them, as fast where "
+        "somebody does; 0.0025 dollars a month per 1,000 objects. Default: never.",
+        30,
+        default=None,
+        ge=0,
+        le=36_500,
+    )
+    inventory: Inventory | None = setting(
+        "How often all objects are listed into the log bucket, 0.0025 dollars per million. Default: never.",
+        "weekly",
+        default=None,
     )
 
     def problems(self, path: str) -> Iterator[Problem]:
+        if self.tiering_days is not None and self.expire_days and self.tiering_days >= self.expire_days:
+            yield problem(
+                f"{path}.tieringDays",
+                self.tiering_days,
+                f"must be less than {path}.expireDays ({self.expire_days})",
+                "S3 moves no object on the day on which it deletes it, or later",
+                self.expire_days - 1,
+            )
         if self.expire_days and self.lock_days and self.expire_days < self.lock_days:
             yield problem(
                 f"{path}.expireDays",
@@ -73,3 +99,11 @@ class Tracking(Section):
     )
     instance_class: DatabaseClass = setting("RDS instance class.", "db.t4g.micro")
     storage_gb: int = setting("Storage in GB; RDS never shrinks it.", 20, ge=20, le=65_536)
+
+    @property
+    def wants_database(self) -> bool:
+        """Whether the environment gets a database: not where a server that exists already has its own.
+
+        The file in which the local stack keeps models stands for the server alone: its database is made all the same.
+        """
+        return self.uri is None or self.uri.startswith("sqlite:")

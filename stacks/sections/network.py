@@ -7,7 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from components.address_plan import PRIVATE_BITS, SMALLEST_PREFIX, SMALLEST_PRIVATE_PREFIX
+from components.address_plan import (
+    MOST_ZONES,
+    PRIVATE_BITS,
+    SHARED_RANGE,
+    SMALLEST_PREFIX,
+    SMALLEST_PREFIX_BESIDE_PODS,
+    joins,
+)
 from stacks.domain import LONGEST_VPC_PREFIX, Cidr, LogRetentionDays, PodCidr, PrivateCidr, SubnetId, VpcId, Zone
 from stacks.problems import MISSING, Problem, problem, refuse
 from stacks.protection import Endpoints, Nat
@@ -85,7 +92,9 @@ class Network(Section):
 
     read_by: ClassVar = "`Network`"
 
-    cidr: PrivateCidr | None = setting("Addresses of a new VPC, /16 to /28, RFC 1918.", "10.20.0.0/16", default=None)
+    cidr: PrivateCidr | None = setting(
+        "Addresses of a new VPC, RFC 1918, /16 to /22, with podCidr to /24.", "10.20.0.0/16", default=None
+    )
     zones: Zones | None = setting(
         "Availability zones of a new VPC, 2 or 3.", ["us-east-1a", "us-east-1b"], default=None
     )
@@ -93,22 +102,31 @@ class Network(Section):
         "Second range of a new VPC, for pods only, where private addresses are scarce. Default: pods share `cidr`.",
         "100.64.0.0/16",
         default=None,
-        json_schema_extra={"x-not-built": "pods share the addresses of `network.cidr` so far"},
     )
     nat: Nat = by_protection(
-        "NAT gateways: one, or one per zone (33 dollars a month each).", "single", Nat.PER_ZONE, "nat"
+        "NAT gateways of a new VPC: one, or one per zone (33 dollars a month each).",
+        "single",
+        Nat.PER_ZONE,
+        "nat",
+        unless="existing",
     )
     endpoints: Endpoints = by_protection(
-        "VPC endpoints: S3 only (free), standard or all (7 dollars a month each and zone).",
+        "VPC endpoints: S3 only (free), standard (5) or all (19; 7 dollars a month each and zone). "
+        "In an existing VPC none, unless given.",
         "standard",
         Endpoints.ALL,
         "endpoints",
+        unless="existing",
     )
     flow_log_retention_days: LogRetentionDays = by_protection(
-        "Days that flow logs are kept.", 90, 365, "log_retention_days"
+        "Days that flow logs are kept. In an existing VPC none are made, unless given.",
+        90,
+        365,
+        "log_retention_days",
+        unless="existing",
     )
     existing: ExistingNetwork | None = setting(
-        "An existing VPC instead of a new one; excludes cidr, zones and podCidr.",
+        "An existing VPC instead of a new one; excludes cidr, zones, podCidr and nat.",
         {
             "vpcId": "vpc-0123456789abcdef0",
             "cidr": "10.20.0.0/16",
@@ -131,6 +149,19 @@ class Network(Section):
     def vpc_cidr(self) -> str:
         return self.existing.cidr if self.existing else self.cidr or ""
 
+    @property
+    def added_endpoints(self) -> Endpoints:
+        """Endpoints to make. An existing VPC's owner has made some, so there only those that were asked for."""
+        return Endpoints.S3_ONLY if self._is_owners("endpoints") else self.endpoints
+
+    @property
+    def added_flow_log_days(self) -> int | None:
+        """Days that flow logs are kept; None where an existing VPC's owner records."""
+        return None if self._is_owners("flow_log_retention_days") else self.flow_log_retention_days
+
+    def _is_owners(self, name: str) -> bool:
+        return self.existing is not None and name not in self.model_fields_set
+
     def problems(self, path: str) -> Iterator[Problem]:
         if self.existing:
             yield from self._adoption_problems(path)
@@ -151,26 +182,28 @@ class Network(Section):
             yield from self._pod_problems(path, ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.pod_cidr))
 
     def _adoption_problems(self, path: str) -> Iterator[Problem]:
-        for name, value in (("cidr", self.cidr), ("zones", self.zones), ("podCidr", self.pod_cidr)):
+        nat = str(self.nat) if "nat" in self.model_fields_set else None
+        for name, value in (("cidr", self.cidr), ("zones", self.zones), ("podCidr", self.pod_cidr), ("nat", nat)):
             if value is not None:
                 yield problem(
                     f"{path}.{name}",
                     value,
                     f"must not be given together with {path}.existing",
-                    "an existing VPC brings its own addresses and zones",
+                    "an existing VPC brings its own addresses, zones and ways out",
                 )
 
     def _size_problems(self, path: str, network: ipaddress.IPv4Network, zones: int) -> Iterator[Problem]:
-        if network.prefixlen > SMALLEST_PREFIX:
-            private, parts = 2 ** (32 - SMALLEST_PRIVATE_PREFIX), 2**PRIVATE_BITS
+        smallest = SMALLEST_PREFIX_BESIDE_PODS if self.pod_cidr else SMALLEST_PREFIX
+        if network.prefixlen > smallest:
+            private, parts = 2 ** (32 - smallest - PRIVATE_BITS), 2**PRIVATE_BITS
             yield problem(
                 f"{path}.cidr",
                 self.cidr,
-                f"must be a /{SMALLEST_PREFIX} or larger",
+                f"must be a /{smallest} or larger",
                 f"{zones} zones need {parts} equal parts of {private} addresses, one a zone for its private subnet and "
                 f"one for the public ones, {parts * private} in all, "
                 f"and a /{network.prefixlen} has {network.num_addresses}",
-                str(network.supernet(new_prefix=SMALLEST_PREFIX)),
+                str(network.supernet(new_prefix=smallest)),
             )
 
     def _pod_problems(
@@ -183,4 +216,20 @@ class Network(Section):
                 f"must not overlap {path}.cidr ({self.cidr})",
                 "a VPC's ranges are disjoint, and AWS refuses the second one",
                 "100.64.0.0/16",
+            )
+        elif not joins(network, pods):
+            yield problem(
+                f"{path}.podCidr",
+                self.pod_cidr,
+                f"must lie inside {SHARED_RANGE} or in the same private range as {path}.cidr ({self.cidr})",
+                "AWS adds no other block to that VPC",
+                "100.64.0.0/16",
+            )
+        if pods.prefixlen > SMALLEST_PREFIX:
+            yield problem(
+                f"{path}.podCidr",
+                self.pod_cidr,
+                f"must be a /{SMALLEST_PREFIX} or larger",
+                f"a quarter of it is the room of one zone's pods, {MOST_ZONES} zones at most",
+                str(pods.supernet(new_prefix=SMALLEST_PREFIX)),
             )

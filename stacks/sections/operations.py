@@ -1,6 +1,7 @@
 """Who is told, who builds, what it may cost; and what exists once per account."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import ClassVar
 
 from stacks.domain import BucketName, Email, Repository, StackName
@@ -23,12 +24,28 @@ class Notifications(Section):
     )
 
 
+class RunnerConnection(StrEnum):
+    NONE = "none"
+    PENDING = "pending"
+    """AWS refuses webhooks on it, so no job runs yet."""
+    CONFIRMED = "confirmed"
+
+
 class BuildRunner(Section):
     """The runner inside the VPC that deploys the platform layer and builds images."""
 
     read_by: ClassVar = "`BuildRunner`"
 
-    enabled: bool = setting("Whether there is one; needs `ci.repository`.", False, default=False)
+    connection: RunnerConnection = setting(
+        "Its connection to GitHub: none is no runner; pending, until a person has confirmed it; needs `ci.repository`.",
+        "none",
+        default=RunnerConnection.NONE,
+    )
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a runner."""
+        return self.connection is not RunnerConnection.NONE
 
 
 class Budget(Section):
@@ -61,7 +78,8 @@ class Ci(Section):
 
     repository: Repository = setting("GitHub repository, OWNER/NAME, no wildcards.", "example-org/stackyard")
     stacks: tuple[StackName, ...] = setting(
-        "Stacks that get a preview and a deploy role in this account; their GitHub environments have the same names.",
+        "Account: stacks that get a preview and a deploy role, their GitHub environments are STACK-preview and STACK. "
+        "Elsewhere: the stack's own name, if CI deploys it: its roles then carry CI's boundary.",
         ["prod-base", "prod-platform"],
         default=(),
     )

@@ -25,12 +25,15 @@ def setting(description: str, example: Any, **options: Any) -> Any:
     return Field(description=description, examples=[example], **options)
 
 
-def by_protection(description: str, example: Any, default: Any, level: str, **options: Any) -> Any:
-    """A field whose default is `level` of the protection's profile; `default` stands for the safest one."""
+def by_protection(description: str, example: Any, default: Any, level: str, *, unless: str = "", **options: Any) -> Any:
+    """A field whose default is `level` of the protection's profile; `default` stands for the safest one.
+
+    `unless` names a field, in YAML's terms, beside which the profile decides nothing.
+    """
     return Field(
         description=f"{description} Default: by `environment.protection`.",
         examples=[example],
         default=default,
-        json_schema_extra={"x-by-protection": level},
+        json_schema_extra={"x-by-protection": level, "x-unless": unless},
         **options,
     )

@@ -14,7 +14,7 @@ from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.places import typed
 from stackyard.local.progress import Progress
 from stackyard.local.runs import running
-from stackyard.local.safety import assert_emulator
+from stackyard.local.safety import assert_emulator, client
 from stackyard.local.stack_run import known, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
@@ -51,6 +51,8 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
                 mirror.snapshot(server.endpoint, environment.places)
             for config in reversed(environment.stacks):
                 kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
+            if include_data:
+                _delete_final_snapshots(server.endpoint)
             if not kept:
                 remains = inventory.inventory(server.endpoint)
         if include_data and not remains:
@@ -58,6 +60,13 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
             mirror.drop(environment.places)
             shutil.rmtree(environment.places.folder, ignore_errors=True)
     return Destroyed(kept=tuple(kept), remains=remains)
+
+
+def _delete_final_snapshots(endpoint: str) -> None:
+    """A database leaves its data behind in a snapshot, this one and those of earlier destroys, which is no resource."""
+    rds = client("rds", endpoint=endpoint)
+    for found in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]:
+        rds.delete_db_snapshot(DBSnapshotIdentifier=found["DBSnapshotIdentifier"])
 
 
 def _not_running(environment: LocalEnvironment) -> str:

@@ -1,7 +1,7 @@
 """One environment as the local stack sees it: its stacks in order, the emulated account in place of the real one."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,6 @@ from stackyard.local.places import Places
 from stackyard.local.safety import EMULATED_ACCOUNT_ID
 from stackyard.program.capture import parse_settings
 from stackyard.program.stackfiles import StackConfig, read_stack, stack_names
-
-# The other environments follow when the AWS side is complete.
-LOCAL_ENVIRONMENTS = ("local", "dev")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +47,24 @@ class LocalEnvironment:
 
 
 def local_environment(root: Path, name: str) -> LocalEnvironment:
-    """The environment `name` of the checkout. Raises InvalidInput when it cannot run locally, or for bad settings."""
-    if name not in LOCAL_ENVIRONMENTS:
-        raise InvalidInput(
-            f"environment {name!r} does not run on one machine yet: choose one of {', '.join(LOCAL_ENVIRONMENTS)}"
-        )
+    """The environment `name` of the checkout. Raises InvalidInput when there is none, or for bad settings."""
     found = [config for stack in stack_names(root) if _environment_name(config := read_stack(root, stack)) == name]
     if not found:
-        raise InvalidInput(f"no stack file names the environment {name!r}: stacks are {', '.join(stack_names(root))}")
+        raise no_such_environment(name, known_environments(root))
     declared = str(_environment(found[0]).get("accountId", ""))
     places = Places(root, name)
     stacks = tuple(sorted((_emulated(config, places) for config in found), key=_layer_order))
     settings = {config.stack: parse_settings(config) for config in stacks}
     return LocalEnvironment(places=places, stacks=stacks, settings=settings, declared_account=declared)
+
+
+def known_environments(root: Path) -> list[str]:
+    """Names of the environments that have stack files."""
+    return sorted({_environment_name(read_stack(root, stack)) for stack in stack_names(root)})
+
+
+def no_such_environment(name: str, known: Sequence[str]) -> InvalidInput:
+    return InvalidInput(f"no stack file names the environment {name!r}: choose one of {', '.join(known)}")
 
 
 def _environment(config: StackConfig) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def _emulated(config: StackConfig, places: Places) -> StackConfig:
     declared = str(_environment(config).get("accountId", ""))
     values = _replaced(copy.deepcopy(config.config), declared) if len(declared) == 12 else copy.deepcopy(config.config)
     key = f"{config.project}:tracking"
-    if isinstance(section := values.get(key), dict):
+    if isinstance(section := values.get(key), dict) and section:
         section["uri"] = f"sqlite:///{places.database}"
     return replace(config, config=values)
 

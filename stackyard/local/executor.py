@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from stackyard.errors import UserError
+from stackyard.errors import NotWritten, UserError
 from stackyard.local.applied import Applied
 from stackyard.local.aws import attempts
 from stackyard.program.child import Request
@@ -38,6 +38,10 @@ class Provider(Protocol):
     ) -> Applied: ...
 
     def delete(self, type_: str, urn: str, id: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None: ...
+
+
+# What AWS would not delete as it stands: a bucket with objects, a protected database.
+FORCED = ("aws:rds/instance:Instance", "aws:s3/bucket:Bucket")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,7 @@ class LocalExecutor:
         if resource.is_provider:
             return
         inputs = sent(resource)
-        if self._include_data and resource.type == "aws:s3/bucket:Bucket":
+        if self._include_data and resource.type in FORCED:
             inputs["forceDestroy"] = True
         with attempts.attempt(attempt):
             self._provider(resource).delete(
@@ -102,8 +106,10 @@ class LocalExecutor:
 
 
 def sent(resource: Resource) -> dict[str, Value]:
-    """Inputs as the provider sends them: its default tags are among the tags."""
+    """Inputs as the provider sends them: its default tags are among the tags, and they go to its region."""
     inputs: dict[str, Value] = plain(dict(resource.inputs))
+    if isinstance(region := resource.outputs.get("region"), str):
+        inputs["region"] = region
     if "tagsAll" in resource.outputs:
         inputs["tags"] = plain(resource.outputs["tagsAll"])
     return inputs
@@ -119,8 +125,13 @@ def _done(applied: Applied, goal: Resource) -> Done:
     return Done(id=applied.id, outputs=outputs, recorded=applied.recorded)
 
 
-def local_executor(request: Request, report: Callable[[Step], None]) -> tuple[Executor, Callable[[Step], None], int]:
-    """Executor, observer and worker count of a child that provisions. First checks that nothing real is reached."""
+def local_executor(
+    request: Request, report: Callable[[Step], None], stop: Callable[[UserError], None]
+) -> tuple[Executor, Callable[[Step], None], int]:
+    """Executor, observer and worker count of a child that provisions. First checks that nothing real is reached.
+
+    `stop` ends the process at once: a step that the journal cannot take must not be followed by another.
+    """
     from stackyard.local.aws import AwsProvider
     from stackyard.local.kubernetes import store as kubernetes_store
     from stackyard.local.kubernetes.provider import KubernetesProvider
@@ -139,15 +150,20 @@ def local_executor(request: Request, report: Callable[[Step], None]) -> tuple[Ex
     store = kubernetes_store.Store(Path(target.kubernetes_store))
     kubernetes = KubernetesProvider(store=store, kubernetes_version=target.kubernetes_version)
     executor = LocalExecutor({"aws": aws, "kubernetes": kubernetes}, include_data=target.include_data)
-    return executor, _journalled(report, Journal(Path(target.journal))), WORKERS
+    return executor, _journalled(report, Journal(Path(target.journal)), stop), WORKERS
 
 
-def _journalled(report: Callable[[Step], None], journal: Journal) -> Callable[[Step], None]:
+def _journalled(
+    report: Callable[[Step], None], journal: Journal, stop: Callable[[UserError], None]
+) -> Callable[[Step], None]:
     lock = threading.Lock()
 
     def observe(step: Step) -> None:
         with lock:
-            _note(step, journal)
+            try:
+                _note(step, journal)
+            except NotWritten as error:
+                stop(error)
             report(step)
 
     return observe

@@ -16,9 +16,9 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from stackyard.errors import UserError
+from stackyard.errors import NotWritten, UserError
 from stackyard.local.places import typed
 
 GENERATIONS_KEPT = 3
@@ -99,17 +99,14 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         hasher, size = hashlib.sha256(), 0
         temporary = folder / f"new-{os.getpid()}-{threading.get_ident()}"
-        with open(temporary, "wb") as file:
+        with _writing(temporary, "wb") as file:
             for chunk in chunks:
                 hasher.update(chunk)
                 size += file.write(chunk)
-            file.flush()
-            target = self.blob(hasher.hexdigest())
-            if target.exists() and target.stat().st_size == size:
-                temporary.unlink()
-                return hasher.hexdigest(), size
-            # Otherwise a power cut could leave a snapshot that names an empty file.
-            os.fsync(file.fileno())
+        target = self.blob(hasher.hexdigest())
+        if target.exists() and target.stat().st_size == size:
+            temporary.unlink()
+            return hasher.hexdigest(), size
         target.parent.mkdir(exist_ok=True)
         temporary.replace(target)
         return hasher.hexdigest(), size
@@ -174,11 +171,23 @@ def _read(path: Path) -> Snapshot:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    with open(temporary, "w") as file:
+    with _writing(temporary, "w") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
     temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _writing(path: Path, mode: str) -> Generator[IO[Any]]:
+    """A new file that is on the disk at the end, or not there at all (NotWritten)."""
+    try:
+        with open(path, mode) as file:
+            yield file
+            file.flush()
+            # Otherwise a power cut could leave a snapshot that names an empty file.
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise NotWritten(path, error) from None
 
 
 def digest(chunks: Iterable[bytes]) -> str:

@@ -14,6 +14,7 @@ from stackyard.program.deployment import STACK_REFERENCE_TYPE, Deployment
 from stackyard.program.process import Refused, capture_environment, run_child
 from stackyard.program.records import from_document, to_document
 from stackyard.program.stackfiles import StackConfig, read_stack, to_environment
+from stackyard.program.terraform_plan import terraform_plan
 from stackyard.program.values import secret_as_plaintext, to_json
 
 DISABLED_DEFAULTS_KEY = "pulumi:disable-default-providers"
@@ -24,6 +25,8 @@ class Format(StrEnum):
     """Every registration with all its options."""
     STATE = "state"
     """As `pulumi stack export` writes a state."""
+    TERRAFORM_PLAN = "terraform-plan"
+    """AWS's resources as a Terraform plan in JSON, for scanners that read that."""
 
 
 def capture(root: Path, stack: str, *, prior: Deployment | None = None, base_from: Path | None = None) -> Deployment:
@@ -148,5 +151,11 @@ def read_any(path: Path) -> Deployment:
 
 def render(deployment: Deployment, format_: Format) -> str:
     """The capture as text; equal captures are equal bytes."""
-    document = state.to_state(deployment) if format_ is Format.STATE else to_document(deployment)
+    match format_:
+        case Format.STATE:
+            document = state.to_state(deployment)
+        case Format.TERRAFORM_PLAN:
+            document = terraform_plan(deployment)
+        case Format.JSON:
+            document = to_document(deployment)
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

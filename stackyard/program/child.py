@@ -186,7 +186,12 @@ def _executor(request: Request, emit: Emit) -> tuple[Executor, Callable[[Step], 
         case _:
             from stackyard.local.executor import local_executor
 
-            return local_executor(request, report)
+            def stop(error: UserError) -> None:
+                emit({"event": "refused", "message": str(error), "status": error.exit_status})
+                # Calls of other threads stay without a result in the journal, and are made again.
+                os._exit(error.exit_status)
+
+            return local_executor(request, report, stop)
 
 
 def _references(references: Mapping[str, Any]) -> Callable[[str], Mapping[str, Value]]:

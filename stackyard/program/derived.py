@@ -69,6 +69,7 @@ SHAPES: Mapping[str, Shape] = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _ec2(
         "sgr", "security-group-rule", securityGroupRuleId="{id}"
     ),
+    "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation": Shape("vpc-cidr-assoc-{h17}"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _ec2("vpce", "vpc-endpoint", prefixListId="pl-{h8}"),
     "aws:ec2/flowLog:FlowLog": _ec2("fl", "vpc-flow-log"),
     "aws:ec2/launchTemplate:LaunchTemplate": _ec2("lt", "launch-template", latestVersion=1, defaultVersion=1),
@@ -94,8 +95,10 @@ SHAPES: Mapping[str, Shape] = {
             "BucketOwnershipControls",
             "BucketNotification",
             "BucketObjectLockConfiguration",
+            "BucketReplicationConfig",
         )
     },
+    "aws:s3/inventory:Inventory": Shape("{bucket}:{name}"),
     "aws:s3/bucketObjectv2:BucketObjectv2": Shape(
         "{bucket}/{key}", _arn("s3", "{bucket}/{key}", region=False, account=False)
     ),
@@ -157,12 +160,15 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "aws:rds/subnetGroup:SubnetGroup": Shape("{name}", _arn("rds", "subgrp:{name}")),
     "aws:rds/parameterGroup:ParameterGroup": Shape("{name}", _arn("rds", "pg:{name}")),
+    "aws:rds/eventSubscription:EventSubscription": Shape(
+        "{name}", {**_arn("rds", "es:{name}"), "customerAwsId": "{account}"}
+    ),
     "aws:rds/instance:Instance": Shape(
         "db-{H26}",
         {
             **_arn("rds", "db:{identifier}"),
             "address": "{identifier}.{h12}.{region}.rds.amazonaws.com",
-            "endpoint": "{identifier}.{h12}.{region}.rds.amazonaws.com:5432",
+            "endpoint": "{identifier}.{h12}.{region}.rds.amazonaws.com:{port}",
             "resourceId": "{id}",
             "port": 5432,
             "masterUserSecrets": [{"secretArn": "arn:{partition}:secretsmanager:{region}:{account}:secret:rds!{id}"}],
@@ -180,8 +186,44 @@ SHAPES: Mapping[str, Shape] = {
         {**_arn("sqs", "{name}"), "url": "https://sqs.{region}.amazonaws.com/{account}/{name}"},
     ),
     "aws:sqs/queuePolicy:QueuePolicy": Shape("{queueUrl}"),
+    "aws:costexplorer/anomalyMonitor:AnomalyMonitor": Shape(
+        "arn:{partition}:ce::{account}:anomalymonitor/{uuid}",
+        _arn("ce", "anomalymonitor/{uuid}", region=False),
+    ),
+    "aws:costexplorer/anomalySubscription:AnomalySubscription": Shape(
+        "arn:{partition}:ce::{account}:anomalysubscription/{uuid}",
+        _arn("ce", "anomalysubscription/{uuid}", region=False),
+    ),
     "aws:budgets/budget:Budget": Shape("{account}:{name}", _arn("budgets", "budget/{name}", region=False)),
-    "aws:cloudtrail/trail:Trail": Shape("{name}", _arn("cloudtrail", "trail/{name}")),
+    "aws:cloudtrail/trail:Trail": Shape(
+        "arn:{partition}:cloudtrail:{region}:{account}:trail/{name}", _arn("cloudtrail", "trail/{name}")
+    ),
+    "aws:accessanalyzer/analyzer:Analyzer": Shape("{analyzerName}", _arn("access-analyzer", "analyzer/{analyzerName}")),
+    "aws:codebuild/project:Project": Shape(
+        "arn:{partition}:codebuild:{region}:{account}:project/{name}", _arn("codebuild", "project/{name}")
+    ),
+    "aws:codebuild/webhook:Webhook": Shape(
+        "{projectName}", {"payloadUrl": "https://codebuild.{region}.amazonaws.com/webhooks?t={h32}"}
+    ),
+    "aws:codeconnections/connection:Connection": Shape(
+        "arn:{partition}:codeconnections:{region}:{account}:connection/{uuid}",
+        {**_arn("codeconnections", "connection/{uuid}"), "connectionStatus": "PENDING"},
+    ),
+    "aws:cfg/recorder:Recorder": Shape("{name}"),
+    "aws:cfg/recorderStatus:RecorderStatus": Shape("{name}"),
+    "aws:cfg/deliveryChannel:DeliveryChannel": Shape("{name}"),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Shape("{name}"),
+    "aws:ebs/defaultKmsKey:DefaultKmsKey": Shape("{keyArn}"),
+    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": Shape("{accountId}"),
+    "aws:iam/serviceLinkedRole:ServiceLinkedRole": Shape(
+        "arn:{partition}:iam::{account}:role/aws-service-role/{awsServiceName}/AWSServiceRole{h8}",
+        {
+            **_arn("iam", "role/aws-service-role/{awsServiceName}/AWSServiceRole{h8}", region=False),
+            "name": "AWSServiceRole{h8}",
+            "path": "/aws-service-role/{awsServiceName}/",
+        },
+    ),
+    "aws:guardduty/detectorFeature:DetectorFeature": Shape("{detectorId}/{name}"),
     "aws:guardduty/detector:Detector": Shape("{h32}", _arn("guardduty", "detector/{id}")),
 }
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from stackyard.errors import UserError
-from stackyard.program.checks import checked, default_tags
+from stackyard.program.checks import checked, default_tags, provider_region
 from stackyard.program.condemned import delete_layers, needed_by
 from stackyard.program.decide import (
     Decision,
@@ -236,8 +236,8 @@ class Evaluation:
         if prior and goal.ignore_changes:
             goal = replace(goal, inputs=apply_ignore_changes(prior.inputs, goal.inputs, goal.ignore_changes))
         provider = self.provider_inputs(provider_urn(goal.provider)) or {}
-        given, tags = goal, default_tags(provider)
-        goal = checked(given, prior, tags)
+        given, tags, region = goal, default_tags(provider), provider_region(provider)
+        goal = checked(given, prior, tags, region=region)
         moved = prior is not None and provider_changed(
             prior.provider, goal.provider, self._prior_inputs, self.provider_inputs, self._forces
         )
@@ -248,7 +248,7 @@ class Evaluation:
             decision = Decision(op=Op.REPLACE, diffs=decision.diffs, keys=decision.keys, delete_first=True)
         if decision.op is Op.REPLACE:
             # As the engine does: what the provider made up before would collide with what is still there.
-            goal = checked(given, prior, tags, replacing=True)
+            goal = checked(given, prior, tags, region=region, replacing=True)
             if goal.delete_before_replace is None and _name_collides(prior, goal):
                 decision = replace(decision, delete_first=True)
         return goal, decision

@@ -1,7 +1,7 @@
 """What happens to a decided step: a capture derives, a plan leaves unknown, the local stack really does it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from stackyard.program.deployment import Resource
@@ -46,7 +46,10 @@ class Deriving:
         self._place = place
 
     def create(self, goal: Resource, attempt: str = "") -> Done:
-        id_, outputs = derive(goal, self._place)
+        # A provider of another region makes what it makes there.
+        region = goal.outputs.get("region")
+        place = replace(self._place, region=region) if isinstance(region, str) else self._place
+        id_, outputs = derive(goal, place)
         return Done(id="" if id_ is UNKNOWN else id_, outputs=outputs)
 
     def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done:

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from stackyard.errors import NotWritten
 from stackyard.program.deployment import Deployment, PendingOperation, Resource
 from stackyard.program.ledger import Ledger
 from stackyard.program.records import from_record, operation_from_record, operation_to_record, to_record
 
 
 class Journal:
-    """Appends to the journal of one state. Not thread-safe: the caller writes one line at a time."""
+    """Appends to the journal of one state. Not thread-safe: the caller writes one line at a time.
+
+    Raises NotWritten when the disk is full. Nothing may be done then: nobody would know of it.
+    """
 
     def __init__(self, path: Path):
         self._path = path
@@ -40,9 +44,12 @@ class Journal:
             self._cut_torn_line()
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "a", encoding="utf-8")
-        self._file.write(json.dumps(entry) + "\n")
-        # The page cache survives a killed process, which is what a journal on a laptop is for.
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            # The page cache survives a killed process, which is what a journal on a laptop is for.
+            self._file.flush()
+        except OSError as error:
+            raise NotWritten(self._path, error) from None
 
     def _cut_torn_line(self) -> None:
         # What comes after a line that a kill cut off would never be read.

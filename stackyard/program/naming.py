@@ -39,6 +39,7 @@ RULES: Mapping[str, Rule] = {
     "aws:ecr/repository:Repository": Rule("name", 256, lower=True),
     "aws:eks/cluster:Cluster": Rule("name", 100),
     "aws:eks/nodeGroup:NodeGroup": Rule("nodeGroupName", 63),
+    "aws:rds/eventSubscription:EventSubscription": Rule("name", 255),
     "aws:rds/instance:Instance": Rule("identifier", 63, lower=True),
     "aws:rds/subnetGroup:SubnetGroup": Rule("name", 255, lower=True),
     "aws:rds/parameterGroup:ParameterGroup": Rule("name", 255, lower=True),

@@ -143,13 +143,13 @@ def _refuse_other_stack(prior: Deployment, config: StackConfig, path: Path) -> N
 
 def _local(root: Path, config: StackConfig) -> _Source | None:
     """The stack as `local up` left it: its settings there name the emulated account."""
-    from stackyard.local.environment import LOCAL_ENVIRONMENTS, local_environment
+    from stackyard.local.environment import local_environment
     from stackyard.local.places import Places
 
     name = parse_settings(config).environment.name
     places = Places(root, name)
     path = places.state(config.stack)
-    if name not in LOCAL_ENVIRONMENTS or not path.exists():
+    if not path.exists():
         return None
     stacks = {emulated.stack: emulated for emulated in local_environment(root, name).stacks}
     emulated = stacks.pop(config.stack)

@@ -28,12 +28,26 @@ class Row:
 
 
 ROWS: Mapping[str, Row] = {
-    "aws:budgets/budget:Budget": Row(assumed=("name", "namePrefix", "accountId")),
+    "aws:accessanalyzer/analyzer:Analyzer": Row(schema=("analyzerName", "type")),
+    "aws:budgets/budget:Budget": Row(provider=("name", "namePrefix", "accountId")),
+    "aws:cfg/deliveryChannel:DeliveryChannel": Row(provider=("name",)),
+    "aws:cfg/recorder:Recorder": Row(provider=("name",)),
+    "aws:cfg/recorderStatus:RecorderStatus": Row(provider=("name",)),
     "aws:cloudtrail/trail:Trail": Row(schema=("name",)),
     "aws:cloudwatch/eventRule:EventRule": Row(schema=("name", "eventBusName"), assumed=("namePrefix",)),
     "aws:cloudwatch/eventTarget:EventTarget": Row(assumed=("rule", "targetId", "eventBusName")),
     "aws:cloudwatch/logGroup:LogGroup": Row(schema=("name",), assumed=("namePrefix", "logGroupClass")),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Row(provider=("name", "logGroupName")),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Row(schema=("name",)),
+    "aws:codebuild/project:Project": Row(provider=("name",)),
+    "aws:codebuild/webhook:Webhook": Row(provider=("projectName",)),
+    "aws:codeconnections/connection:Connection": Row(schema=("name", "providerType", "hostArn")),
+    "aws:costexplorer/anomalyMonitor:AnomalyMonitor": Row(
+        provider=("monitorDimension", "monitorSpecification", "monitorType")
+    ),
+    "aws:costexplorer/anomalySubscription:AnomalySubscription": Row(provider=("name",)),
+    "aws:ebs/defaultKmsKey:DefaultKmsKey": Row(provider=("keyArn",)),
+    "aws:ebs/encryptionByDefault:EncryptionByDefault": Row(),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Row(assumed=("vpcId",)),
     "aws:ec2/eip:Eip": Row(
         schema=("address", "networkBorderGroup", "ipamPoolId"),
@@ -92,6 +106,9 @@ ROWS: Mapping[str, Row] = {
             "resourceConfigurationArn",
         )
     ),
+    "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation": Row(
+        provider=("vpcId", "cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength")
+    ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": Row(provider=("repository", "policy")),
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": Row(
         schema=("ecrRepositoryPrefix", "upstreamRegistryUrl", "upstreamRepositoryPrefix")
@@ -134,16 +151,19 @@ ROWS: Mapping[str, Row] = {
     ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Row(schema=("clusterName", "namespace", "serviceAccount")),
     "aws:guardduty/detector:Detector": Row(),
+    "aws:guardduty/detectorFeature:DetectorFeature": Row(provider=("detectorId", "name")),
     "aws:iam/instanceProfile:InstanceProfile": Row(schema=("name", "path"), assumed=("namePrefix",)),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Row(schema=("url",)),
     "aws:iam/policy:Policy": Row(schema=("name", "path", "description"), assumed=("namePrefix",)),
     "aws:iam/role:Role": Row(schema=("name", "path"), assumed=("namePrefix",)),
     "aws:iam/rolePolicy:RolePolicy": Row(assumed=("name", "namePrefix", "role")),
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Row(assumed=("role", "policyArn")),
+    "aws:iam/serviceLinkedRole:ServiceLinkedRole": Row(schema=("awsServiceName", "customSuffix")),
     "aws:kms/alias:Alias": Row(schema=("name",), assumed=("namePrefix",)),
     "aws:kms/key:Key": Row(
         provider=("customerMasterKeySpec", "keyUsage", "multiRegion", "customKeyStoreId", "xksKeyId")
     ),
+    "aws:rds/eventSubscription:EventSubscription": Row(provider=("name", "namePrefix")),
     "aws:rds/instance:Instance": Row(
         schema=(
             "availabilityZone",
@@ -160,8 +180,9 @@ ROWS: Mapping[str, Row] = {
         ),
         assumed=("restoreToPointInTime", "s3Import", "identifierPrefix"),
     ),
-    "aws:rds/parameterGroup:ParameterGroup": Row(schema=("name", "family", "description"), assumed=("namePrefix",)),
+    "aws:rds/parameterGroup:ParameterGroup": Row(provider=("name", "namePrefix", "family", "description")),
     "aws:rds/subnetGroup:SubnetGroup": Row(schema=("name",), assumed=("namePrefix",)),
+    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": Row(provider=("accountId",)),
     "aws:s3/bucket:Bucket": Row(schema=("bucket", "bucketNamespace"), assumed=("bucketPrefix", "objectLockEnabled")),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": Row(assumed=("bucket", "expectedBucketOwner")),
     "aws:s3/bucketLogging:BucketLogging": Row(assumed=("bucket", "expectedBucketOwner")),
@@ -173,10 +194,12 @@ ROWS: Mapping[str, Row] = {
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": Row(assumed=("bucket",)),
     "aws:s3/bucketPolicy:BucketPolicy": Row(schema=("bucket",)),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": Row(assumed=("bucket",)),
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": Row(provider=("bucket",)),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": Row(
         assumed=("bucket", "expectedBucketOwner")
     ),
     "aws:s3/bucketVersioning:BucketVersioning": Row(assumed=("bucket", "expectedBucketOwner")),
+    "aws:s3/inventory:Inventory": Row(provider=("bucket", "name")),
     "aws:secretsmanager/secret:Secret": Row(schema=("name", "type"), assumed=("namePrefix",)),
     "aws:secretsmanager/secretVersion:SecretVersion": Row(
         provider=("secretId", "secretString", "secretBinary", "secretStringWoVersion")

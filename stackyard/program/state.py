@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stackyard.errors import InvalidInput, UserError
+from stackyard.errors import InvalidInput, NotWritten, UserError
 from stackyard.program.deployment import STACK_TYPE, Deployment, PendingOperation, Resource, urn_name
 from stackyard.program.values import Value, from_json, secret_as_plaintext, to_json
 
@@ -226,15 +226,19 @@ def _backup(path: Path, number: int) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file of mode 0600 atomically."""
+    """Writes a file of mode 0600 atomically. Raises NotWritten, and leaves what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f"{path.suffix}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise NotWritten(path, error) from None
 
 
 @contextmanager

@@ -81,3 +81,55 @@ def test_a_network_spans_two_or_three_different_zones(zones, sentence):
     with pytest.raises(ValueError) as refused:
         plan_addresses("10.20.0.0/16", zones)
     assert sentence in str(refused.value)
+
+
+def test_pods_get_a_range_of_their_own_and_the_table_shows_it():
+    assert str(plan_addresses("10.20.0.0/24", ZONES[:2], "100.64.0.0/16")) == "\n".join(
+        [
+            "tier     zone           block           usable addresses",
+            "public   eu-central-1a  10.20.0.192/28  11",
+            "public   eu-central-1b  10.20.0.208/28  11",
+            "private  eu-central-1a  10.20.0.0/26    59",
+            "private  eu-central-1b  10.20.0.64/26   59",
+            "pod      eu-central-1a  100.64.0.0/18   16,379",
+            "pod      eu-central-1b  100.64.64.0/18  16,379",
+        ]
+    )
+
+
+def test_a_pod_range_moves_no_other_subnet():
+    without, beside = plan_addresses("10.20.0.0/16", ZONES), plan_addresses("10.20.0.0/16", ZONES, "100.64.0.0/16")
+    assert set(without.subnets) < set(beside.subnets)
+    assert {subnet.tier for subnet in set(beside.subnets) - set(without.subnets)} == {Tier.POD}
+
+
+@given(prefix=st.integers(16, 22), zones=st.integers(2, 3))
+def test_pod_subnets_lie_in_their_range_and_never_overlap(prefix, zones):
+    plan = plan_addresses("10.20.0.0/16", ZONES[:zones], f"100.64.0.0/{prefix}")
+    pods = plan.of_tier(Tier.POD)
+    assert len(pods) == zones
+    assert plan.pod_block is not None and all(pod.block.subnet_of(plan.pod_block) for pod in pods)
+    assert not any(one.block.overlaps(other.block) for one, other in combinations(plan.subnets, 2))
+
+
+@pytest.mark.parametrize(
+    ("cidr", "pods", "sentence"),
+    [
+        ("10.20.0.0/16", "192.168.0.0/16", "pod range 192.168.0.0/16 cannot join the network 10.20.0.0/16"),
+        ("192.168.0.0/16", "10.0.0.0/16", "cannot join"),
+        ("10.20.0.0/16", "8.8.0.0/16", "cannot join"),
+        ("10.20.0.0/16", "10.20.128.0/17", "pod range 10.20.128.0/17 overlaps the network 10.20.0.0/16"),
+        ("10.20.0.0/16", "100.64.0.0/23", "leaves a zone fewer than 251 pods; take 100.64.0.0/16"),
+        ("10.20.0.0/16", "100.64.0.0/12", "is not a /16 to /22"),
+        ("10.20.0.0/16", "pods", "pod range 'pods' is not an IPv4 block"),
+        ("10.20.0.0/25", "100.64.0.0/16", "would have 27 usable addresses and needs 59, for nodes, endpoints"),
+    ],
+)
+def test_a_pod_range_that_aws_would_not_add_is_refused(cidr, pods, sentence):
+    with pytest.raises(ValueError) as refused:
+        plan_addresses(cidr, ZONES, pods)
+    assert sentence in str(refused.value)
+
+
+def test_a_pod_range_may_lie_beside_the_network_in_the_same_private_range():
+    assert plan_addresses("10.20.0.0/16", ZONES, "10.21.0.0/16").pod_block is not None

@@ -70,3 +70,17 @@ def test_its_name_is_known_only_when_logs_may_arrive(capture):
 def test_a_log_bucket_for_nobody_is_refused(capture):
     with pytest.raises(ValueError, match="at least one source bucket"):
         capture(log_bucket, source_buckets=[])
+
+
+def test_inventories_arrive_from_the_listed_buckets_below_their_prefix_alone(capture):
+    found = statements(capture(log_bucket, inventory_buckets=["acme-dev-data"]))["ReceiveInventories"]
+    assert found["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert (found["Action"], found["Resource"]) == ("s3:PutObject", f"arn:aws:s3:::{NAME}/inventory/*")
+    assert found["Condition"] == {
+        "ArnLike": {"aws:SourceArn": "arn:aws:s3:::acme-dev-data"},
+        "StringEquals": {"aws:SourceAccount": "123456789012", "s3:x-amz-acl": "bucket-owner-full-control"},
+    }
+
+
+def test_without_inventories_nobody_but_log_delivery_writes(capture):
+    assert "ReceiveInventories" not in statements(capture(log_bucket))

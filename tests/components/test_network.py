@@ -5,7 +5,9 @@ import json
 import pytest
 
 from components.aws_location import AwsLocation
-from components.network import NatMode, Network, NetworkArgs, s3_endpoint_policy
+from components.endpoint_services import EndpointSet, s3_endpoint_policy, services_of
+from components.existing_vpc import ExistingSubnet, ExistingVpc
+from components.network import NatMode, Network, NetworkArgs
 from components.retention import Retention, RetentionMode
 
 LOCATION = AwsLocation(account_id="123456789012", region="eu-central-1")
@@ -213,3 +215,148 @@ def test_the_endpoint_policy_does_not_depend_on_the_order_of_names(capture):
     capture(lambda: [s3_endpoint_policy(LOCATION, names).apply(policies.append) for names in (["a", "b"], ["b", "a"])])
     assert len(policies) == 2
     assert policies[0] == policies[1]
+
+
+EXISTING = ExistingVpc(
+    vpc_id="vpc-0123456789abcdef0",
+    cidr="10.30.0.0/16",
+    subnets=(
+        ExistingSubnet(id="subnet-b", zone="eu-central-1b", cidr="10.30.16.0/20"),
+        ExistingSubnet(id="subnet-a", zone="eu-central-1a", cidr="10.30.0.0/20"),
+        ExistingSubnet(id="subnet-a2", zone="eu-central-1a", cidr="10.30.32.0/20"),
+        ExistingSubnet(id="subnet-public", zone="eu-central-1a", cidr="10.30.48.0/20", public=True),
+    ),
+)
+
+
+def adopted(**args):
+    defaults = {"location": LOCATION, "stem": "acme-dev", "existing": EXISTING, "flow_log_retention_days": None}
+    return Network("net", NetworkArgs(**(defaults | args)))
+
+
+def interface(deployment):
+    endpoints = deployment.of_type("aws:ec2/vpcEndpoint:VpcEndpoint")
+    return [endpoint for endpoint in endpoints if endpoint.inputs["vpcEndpointType"] == "Interface"]
+
+
+# Control 40
+
+
+@pytest.mark.parametrize("endpoints", EndpointSet)
+def test_every_service_of_the_set_has_one_endpoint(capture, endpoints):
+    deployment = capture(network, endpoints=endpoints)
+    names = {f"com.amazonaws.eu-central-1.{service.name}" for service in services_of(endpoints)}
+    assert {endpoint.inputs["serviceName"] for endpoint in interface(deployment)} == names
+    assert len(interface(deployment)) == len(names)
+
+
+def test_interface_endpoints_stand_in_every_private_subnet_and_answer_to_the_services_usual_name(capture):
+    deployment = capture(network, endpoints=EndpointSet.ALL)
+    private = [deployment.named(f"net-private-{zone}").id for zone in ZONES]
+    for endpoint in interface(deployment):
+        assert endpoint.inputs["subnetIds"] == private
+        assert endpoint.inputs["privateDnsEnabled"] is True
+        assert endpoint.inputs["securityGroupIds"] == [deployment.named("net-endpoints").id]
+
+
+def test_endpoints_are_reached_from_the_vpc_on_port_443_alone(capture):
+    deployment = capture(network, endpoints=EndpointSet.STANDARD)
+    assert not {"ingress", "egress"} & set(deployment.named("net-endpoints").inputs), "no way out, no inline rule"
+    rule = deployment.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    keys = ("cidrIpv4", "ipProtocol", "fromPort", "toPort")
+    assert {key: rule.inputs[key] for key in keys} == {
+        "cidrIpv4": "10.20.0.0/16",
+        "ipProtocol": "tcp",
+        "fromPort": 443,
+        "toPort": 443,
+    }
+
+
+def test_only_this_account_and_its_resources_pass_an_interface_endpoint(capture):
+    for endpoint in interface(capture(network, endpoints=EndpointSet.ALL)):
+        own, *exceptions = document(endpoint)
+        assert own["Condition"] == {
+            "StringEquals": {"aws:PrincipalAccount": "123456789012", "aws:ResourceAccount": "123456789012"}
+        }, endpoint.name
+        for exception in exceptions:
+            keys = set(exception["Condition"]["StringEquals"])
+            assert keys & {"aws:PrincipalAccount", "aws:ResourceAccount"}, f"{endpoint.name}: {exception['Sid']}"
+
+
+def test_more_endpoints_change_nothing_that_was_there(capture):
+    few, many = capture(network), capture(network, endpoints=EndpointSet.ALL)
+    after = {resource.urn: resource.inputs for resource in many}
+    assert [r.name for r in few if after.get(r.urn) != r.inputs] == []
+
+
+# A range for pods
+
+
+def test_pods_get_a_subnet_of_their_own_in_every_zone_once_the_range_is_there(capture):
+    deployment = capture(network, pod_cidr="100.64.0.0/16", endpoints=EndpointSet.STANDARD)
+    block = deployment.only("aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation")
+    assert block.inputs == {"vpcId": deployment.only("aws:ec2/vpc:Vpc").id, "cidrBlock": "100.64.0.0/16"}
+    for zone, cidr in zip(ZONES, ("100.64.0.0/18", "100.64.64.0/18", "100.64.128.0/18"), strict=True):
+        subnet = deployment.named(f"net-pod-{zone}")
+        assert subnet.inputs["cidrBlock"] == cidr
+        assert subnet.inputs["tags"]["kubernetes.io/role/cni"] == "1", "how the CNI finds it"
+        assert subnet.inputs["mapPublicIpOnLaunch"] is False
+        assert block.urn in subnet.dependencies
+        association = deployment.named(f"net-pod-{zone}-association")
+        assert association.inputs["routeTableId"] == deployment.named(f"net-private-routes-{zone}").id
+    reached_from = deployment.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert {rule.inputs["cidrIpv4"] for rule in reached_from} == {"10.20.0.0/16", "100.64.0.0/16"}
+
+
+def test_a_pod_range_changes_nothing_that_was_there(capture):
+    without, beside = capture(network), capture(network, pod_cidr="100.64.0.0/16")
+    after = {resource.urn: resource.inputs for resource in beside}
+    assert [r.name for r in without if after.get(r.urn) != r.inputs] == []
+
+
+# An existing VPC
+
+
+def test_in_an_existing_vpc_nothing_is_made_and_its_ids_are_handed_on(capture):
+    deployment = capture(adopted)
+    assert [r.name for r in deployment if r.custom and not r.is_provider] == []
+    assert deployment.only("stackyard:index:Network").outputs == {
+        "vpcId": "vpc-0123456789abcdef0",
+        "cidr": "10.30.0.0/16",
+        "publicSubnetIds": ["subnet-public"],
+        "privateSubnetIds": ["subnet-a", "subnet-a2", "subnet-b"],
+    }
+
+
+def test_endpoints_and_flow_logs_are_added_to_an_existing_vpc_when_asked_for(capture):
+    deployment = capture(adopted, endpoints=EndpointSet.STANDARD, flow_log_retention_days=30)
+    assert len(interface(deployment)) == count(deployment, "aws:ec2/vpcEndpoint:VpcEndpoint") == 5
+    assert {tuple(e.inputs["subnetIds"]) for e in interface(deployment)} == {("subnet-a", "subnet-b")}, "one a zone"
+    assert deployment.only("aws:ec2/flowLog:FlowLog").inputs["vpcId"] == "vpc-0123456789abcdef0"
+    rule = deployment.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.inputs["cidrIpv4"] == "10.30.0.0/16"
+    made = ("aws:ec2/vpc:", "aws:ec2/subnet:", "aws:ec2/natGateway:", "aws:ec2/route", "aws:ec2/defaultSecurityGroup")
+    assert not [r.name for r in deployment if r.type.startswith(made)], "they are their owner's"
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        ({"cidr": "10.20.0.0/16"}, "cidr cannot be given with existing"),
+        ({"nat": NatMode.SINGLE}, "nat cannot be given with existing"),
+        ({"pod_cidr": "100.64.0.0/16"}, "pod_cidr cannot be given with existing"),
+        ({"outside_buckets": ("noaa-ghcn-pds",)}, "outside_buckets cannot be given with existing"),
+        ({"existing": None}, "a new VPC records its traffic"),
+        ({"existing": None, "flow_log_retention_days": 30}, "a new VPC needs cidr, zones and nat"),
+        ({"location": AwsLocation(account_id="123456789012", region="eu-west-1")}, "are not in region eu-west-1"),
+    ],
+)
+def test_a_network_is_new_or_existing_and_not_half_of_each(capture, args, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        capture(adopted, **args)
+
+
+def test_endpoints_that_china_names_otherwise_are_refused(capture):
+    china = AwsLocation(account_id="123456789012", region="cn-north-1", partition="aws-cn")
+    with pytest.raises(ValueError, match="China names its endpoint services differently"):
+        capture(network, location=china, zones=("cn-north-1a", "cn-north-1b"), endpoints=EndpointSet.STANDARD)

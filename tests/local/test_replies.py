@@ -1,6 +1,7 @@
 """The emulator carries a marked change out once, however often it is asked: the marks, the memory, the two together."""
 
 import io
+import socket
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from stackyard.local import emulator
+from stackyard.local import emulator, inventory
 from stackyard.local.aws.attempts import attempt, marks, undoing
 from stackyard.local.aws.clients import Clients
 from stackyard.local.replies import CALL_HEADER, REPLIES_PATH, UNDO_HEADER, Replies, Reply
@@ -296,3 +297,29 @@ def test_uploads_and_queries_on_one_connection_survive_a_replay(endpoint: str):
 
     listed = s3.list_object_versions(Bucket="a-bucket")["Versions"]
     assert [entry["Size"] for entry in listed] == [300_000]
+
+
+@pytest.mark.local
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [("PUT /a-bucket/key", b"x" * 5000), ("POST /", b"Action=CreateVpc&CidrBlock=10.0.0.0%2F16&Version=2016-11-15")],
+)
+def test_a_request_whose_sender_is_killed_halfway_is_not_carried_out(endpoint: str, target: str, body: bytes):
+    emulator.empty(endpoint)
+    Clients(endpoint).client("s3", "us-east-1").create_bucket(Bucket="a-bucket")
+    service = "s3" if target.startswith("PUT") else "ec2"
+    head = (
+        f"{target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body) + 50}\r\n{CALL_HEADER}: cut/It/1/1\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 Credential=k/20261124/us-east-1/{service}/aws4_request, Signature=x\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))) as connection:
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(WAIT_S)
+        answer = connection.recv(100)
+
+    assert b" 200 " not in answer
+    exists = inventory.inventory(endpoint)
+    assert exists.keys() == {"s3 bucket"}
+    assert "Contents" not in Clients(endpoint).client("s3", "us-east-1").list_objects_v2(Bucket="a-bucket")

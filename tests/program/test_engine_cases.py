@@ -23,6 +23,7 @@ def stand_in_checks(monkeypatch):
     monkeypatch.setattr(naming, "RULES", {})
     monkeypatch.setattr(evaluation, "RULES", {})
     monkeypatch.setattr(checks, "taggable", lambda type_: False)
+    monkeypatch.setattr(checks, "regional", lambda type_: False)
 
 
 def evaluate(case: str, phase: str) -> tuple[list, Deployment]:

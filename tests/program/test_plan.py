@@ -64,7 +64,7 @@ def printed(planned: Plan) -> str:
 
 
 @in_a_child
-@pytest.mark.parametrize("format_", list(Format))
+@pytest.mark.parametrize("format_", [Format.JSON, Format.STATE])
 def test_a_stack_against_its_own_capture_has_no_changes(tmp_path, format_):
     planned = plan(ROOT, "dev", prior_file=written(tmp_path, stack_capture("dev"), format_))
     assert planned.changes == () and planned.failures == ()

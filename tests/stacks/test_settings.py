@@ -7,6 +7,7 @@ import sys
 import pulumi
 import pytest
 
+from stacks.protection import Endpoints
 from stacks.settings import Layer, Settings, SettingsError, load, parse, present
 from stackyard.errors import InvalidInput
 from stackyard.program.stackfiles import read_stack, to_environment
@@ -123,18 +124,75 @@ def existing(*subnets):
 
 
 @pytest.mark.parametrize(
-    ("path", "value"),
+    ("given", "read"),
     [
-        ("network.podCidr", "100.64.0.0/16"),
-        ("dataBuckets[0].expireDays", 730),
-        ("dataBuckets[0].lockDays", 30),
-        ("dataBuckets[0].replicaRegion", "us-west-2"),
+        ({}, (Endpoints.S3_ONLY, None)),
+        ({"endpoints": "standard"}, (Endpoints.STANDARD, None)),
+        ({"flowLogRetentionDays": 30}, (Endpoints.S3_ONLY, 30)),
     ],
 )
-def test_a_setting_that_nothing_builds_yet_is_refused_rather_than_ignored(path, value):
-    (problem,) = problems(with_value(path, value)).values()
-    assert problem.path == path
-    assert "this version does not build it" in problem.rule
+def test_to_an_existing_vpc_only_what_the_stack_file_names_is_added(given, read):
+    two = existing(("10.16.0.0/20", "us-east-1a"), ("10.16.16.0/20", "us-east-1b"))
+    network = present(parse(with_value("network", two | given)).network)
+    assert (network.added_endpoints, network.added_flow_log_days) == read
+
+
+def test_a_new_vpc_gets_what_its_protection_says():
+    network = present(parse(valid()).network)
+    assert (network.added_endpoints, network.added_flow_log_days) == (Endpoints.STANDARD, 90)
+
+
+def test_nat_gateways_of_an_existing_vpc_are_its_owners():
+    two = existing(("10.16.0.0/20", "us-east-1a"), ("10.16.16.0/20", "us-east-1b"))
+    assert list(problems(with_value("network", two | {"nat": "single"}))) == ["network.nat"]
+
+
+def test_with_a_range_for_pods_the_network_may_be_small():
+    small = with_value("network.cidr", "10.16.0.0/24")
+    assert list(problems(small)) == ["network.cidr"]
+    assert not problems(put(small, "network.podCidr", "100.64.0.0/16"))
+    smaller = put(with_value("network.cidr", "10.16.0.0/25"), "network.podCidr", "100.64.0.0/16")
+    assert problems(smaller)["network.cidr"].rule == "must be a /24 or larger"
+
+
+@pytest.mark.parametrize(
+    ("pods", "rule"),
+    [
+        ("192.168.0.0/16", "must lie inside 100.64.0.0/10 or in the same private range"),
+        ("100.64.0.0/23", "must be a /22 or larger"),
+    ],
+)
+def test_a_pod_range_that_aws_or_the_plan_refuses_is_refused(pods, rule):
+    found = problems(put(with_value("network.cidr", "10.16.0.0/16"), "network.podCidr", pods))
+    assert rule in found["network.podCidr"].rule
+
+
+def test_a_bucket_may_lock_move_list_and_copy_its_objects():
+    bucket = {"name": "data", "lockDays": 30, "tieringDays": 0, "inventory": "weekly", "replicaRegion": "us-west-2"}
+    (read,) = parse(with_value("dataBuckets", [bucket | {"expireDays": 730}])).data_buckets
+    assert (read.lock_days, read.tiering_days, read.replica_region, read.expire_days) == (30, 0, "us-west-2", 730)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "path", "rule"),
+    [
+        ({"tieringDays": 30, "expireDays": 30}, "tieringDays", "must be less than dataBuckets[0].expireDays (30)"),
+        ({"lockDays": 30, "expireDays": 7}, "expireDays", "must be at least dataBuckets[0].lockDays (30)"),
+        ({"replicaRegion": "us-east-1"}, "replicaRegion", "must be another region"),
+    ],
+)
+def test_bucket_settings_that_exclude_each_other_are_refused(bucket, path, rule):
+    found = problems(with_value("dataBuckets", [{"name": "data"} | bucket]))
+    assert rule in found[f"dataBuckets[0].{path}"].rule
+
+
+def test_a_copy_whose_name_would_be_too_long_or_is_taken_is_refused():
+    taken = [{"name": "data", "replicaRegion": "us-west-2"}, {"name": "data-us-west-2"}]
+    assert "no bucket is named after" in problems(with_value("dataBuckets", taken))["dataBuckets[0].replicaRegion"].rule
+    long = [{"name": "data"}, {"name": "sixteen-letters-", "replicaRegion": "ap-southeast-1"}]
+    long[1]["name"] = "a" * (63 - len("stackyard-dev--111122223333-us-east-1"))
+    found = problems(with_value("dataBuckets", long))
+    assert "5 characters shorter" in found["dataBuckets[1].replicaRegion"].rule
 
 
 def test_pods_may_not_share_the_range_of_the_network():
@@ -212,7 +270,7 @@ def test_the_longest_bucket_name_counts_the_stacks_own_parts():
 
 
 def test_a_runner_needs_a_repository():
-    assert "ci.repository" in problems(with_value("buildRunner.enabled", True))
+    assert "ci.repository" in problems(with_value("buildRunner.connection", "pending"))
 
 
 def test_defaults_follow_from_the_protection_unless_the_stack_says_otherwise():

@@ -74,7 +74,7 @@ BAD_VALUES = [
     ("notifications.page", ["nobody"], "e-mail address"),
     ("notifications.page", ["a@b"], "e-mail address"),
     ("notifications.page", "a@example.com", "must be a list"),
-    ("buildRunner.enabled", "yes", "must be true or false"),
+    ("buildRunner.connection", True, "must be one of none, pending, confirmed"),
     ("cluster.kubernetesVersion", "1.29", "AWS no longer runs 1.29 (extended support ended on 2026-03-23)"),
     ("cluster.kubernetesVersion", "1.12", "the next allowed version is 1.34"),
     ("cluster.kubernetesVersion", "1.33", "no row for 1.33"),

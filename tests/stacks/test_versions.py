@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from stacks.versions import AS_OF, CHARTS, KUBERNETES_VERSIONS, RETIRED, SUPPORT, next_allowed
+from stacks.versions import AS_OF, CHARTS, KUBERNETES_VERSIONS, RETIRED, SUPPORT, TRACKING_DATABASE, next_allowed
 
 # What a cluster cannot do without.
 CORE_ADDONS = {"vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent", "aws-ebs-csi-driver", "metrics-server"}
@@ -31,6 +31,12 @@ def test_every_row_has_its_date_and_source():
     for chart in CHARTS.values():
         assert chart.source
         assert chart.read_on <= AS_OF
+
+
+def test_the_database_is_pinned_to_a_major_version_with_date_and_source():
+    assert re.fullmatch(r"\d\d", TRACKING_DATABASE.engine_version), "RDS keeps the newest minor version by itself"
+    assert TRACKING_DATABASE.source
+    assert date(2026, 1, 1) < TRACKING_DATABASE.seen_on <= AS_OF
 
 
 def test_charts_are_pinned_and_come_from_a_named_registry():

@@ -11,7 +11,10 @@ from stackyard.local.aws.errors import shown
 
 # AWS has about twenty spellings of «gone»; 404 alone is HeadBucket's.
 NOT_FOUND = re.compile(r"NotFound|NoSuch|NonExistent|^404$")
-ALREADY_DELETED = re.compile(r"currently marked deleted|scheduled for deletion|pending deletion")
+# The last is GuardDuty's way of saying that there is no such detector.
+ALREADY_DELETED = re.compile(
+    r"currently marked deleted|scheduled for deletion|pending deletion|detectorId is not owned by the current account"
+)
 
 NO_ANSWER = (BotoCoreError, ResponseParserError)
 """What a call raises when there is no answer, or one that is no AWS answer (a crash of the emulator)."""

@@ -1,5 +1,6 @@
 """botocore clients and service models for the emulator, built from nothing: no profile, no environment, no proxy."""
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ TRIES = 5
 """Of one call, with botocore's standard back-off: at most 1, 2, 4 and 8 s after a throttle, 0.75 s in all after a 5xx
 or a cut connection."""
 READ_TIMEOUT_S = 30
+ACCOUNT_HOST = re.compile(r"//\d{12}\.(?=127\.)")
 SILENT_TRIES = 2
 """Of a call that nobody answers within READ_TIMEOUT_S."""
 
@@ -66,6 +68,8 @@ class Clients:
 
     def _mark(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         params["headers"].update(context.get("stackyard_marks", {}))
+        # S3 Control puts the account before the host, and no host is called <account>.127.0.0.1.
+        params["url"] = ACCOUNT_HOST.sub("//", params["url"])
 
     def _sent(self, **_: Any) -> None:
         self.tries.count += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackyard.local.applied import Live
-from stackyard.local.aws import convert, expressions
+from stackyard.local.aws import convert, expressions, unsupported
 from stackyard.local.aws.step import GENERIC_INPUTS, Step
 from stackyard.program.values import Value
 
@@ -107,7 +107,7 @@ def _tags(step: Step) -> dict[str, str] | None:
         document = step.scope["d"]
         members = ("Tags", "tags", "TagList")
         found = next((document[m] for m in members if isinstance(document, Mapping) and m in document), None)
-        if found is None and tagging is None:
+        if found is None and (tagging is None or step.type in unsupported.UNTAGGABLE):
             return None
     tags = _pairs(found or {})
     return {key: value for key, value in sorted(tags.items()) if not key.startswith(RESERVED_TAGS)}

@@ -6,6 +6,28 @@ once and fails when the emulator has caught up.
 
 OPERATIONS = frozenset(
     {
+        "accessanalyzer:CreateAnalyzer",
+        "accessanalyzer:DeleteAnalyzer",
+        "accessanalyzer:GetAnalyzer",
+        "accessanalyzer:TagResource",
+        "accessanalyzer:UntagResource",
+        "ce:CreateAnomalyMonitor",
+        "ce:CreateAnomalySubscription",
+        "ce:DeleteAnomalyMonitor",
+        "ce:DeleteAnomalySubscription",
+        "ce:GetAnomalyMonitors",
+        "ce:GetAnomalySubscriptions",
+        "ce:UpdateAnomalyMonitor",
+        "ce:UpdateAnomalySubscription",
+        "codebuild:CreateWebhook",
+        "codebuild:DeleteWebhook",
+        "codebuild:UpdateProject",
+        "codebuild:UpdateWebhook",
+        "codeconnections:CreateConnection",
+        "codeconnections:DeleteConnection",
+        "codeconnections:GetConnection",
+        "codeconnections:TagResource",
+        "codeconnections:UntagResource",
         "ecr:CreatePullThroughCacheRule",
         "ecr:DeletePullThroughCacheRule",
         "ecr:DescribePullThroughCacheRules",
@@ -27,15 +49,25 @@ OPERATIONS = frozenset(
         "eks:UpdateClusterVersion",
         "eks:UpdateNodegroupVersion",
         "eks:UpdatePodIdentityAssociation",
+        "guardduty:TagResource",
+        "guardduty:UntagResource",
         "iam:AddClientIDToOpenIDConnectProvider",
         "iam:RemoveClientIDFromOpenIDConnectProvider",
         "logs:AssociateKmsKey",
         "logs:DisassociateKmsKey",
+        "rds:ResetDBParameterGroup",
     }
 )
 
-# Types that exist in the emulator, but whose tags it cannot change afterwards (EKS tags clusters only).
-UNTAGGABLE = frozenset({"aws:eks/nodeGroup:NodeGroup"})
+# Types that exist in the emulator, but whose tags it cannot change afterwards (EKS tags clusters only, others none).
+UNTAGGABLE = frozenset(
+    {
+        "aws:budgets/budget:Budget",
+        "aws:codebuild/project:Project",
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:guardduty/detector:Detector",
+    }
+)
 
 
 def is_unsupported(service: str, operation: str) -> bool:

@@ -104,9 +104,14 @@ def _made(check: Check, patient: Patient) -> list[Finding]:
 
 def _require_known(root: Path, env: str) -> None:
     try:
-        from stackyard.local.environment import LOCAL_ENVIRONMENTS, local_environment
+        from stackyard.local.environment import known_environments, no_such_environment
     except ImportError:
         # A missing package is a finding of its own.
         return
-    if env not in LOCAL_ENVIRONMENTS:
-        local_environment(root, env)
+    try:
+        known = known_environments(root)
+    except InvalidInput:
+        # A stack file that cannot be read is a finding of its own.
+        return
+    if env not in known:
+        raise no_such_environment(env, known)

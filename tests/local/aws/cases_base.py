@@ -1,13 +1,16 @@
 """Cases of networks and buckets."""
 
 from stackyard.program.values import Asset
-from tests.local.aws.cases import Case, of
+from tests.local.aws.cases import Case, Inputs, World, of
 from tests.local.aws.support import policy
 
 NETWORK = {
     "aws:ec2/vpc:Vpc": Case(
         of(cidrBlock="10.41.0.0/16", enableDnsHostnames=True, enableDnsSupport=True, instanceTenancy="default"),
         of(enableDnsHostnames=False),
+    ),
+    "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation": Case(
+        lambda w: {"vpcId": w["vpc"], "cidrBlock": "100.64.0.0/16"}, tags=False
     ),
     "aws:ec2/subnet:Subnet": Case(
         lambda w: {
@@ -188,6 +191,30 @@ STORAGE = {
         of(rule={"defaultRetention": {"mode": "GOVERNANCE", "days": 2}}),
         tags=False,
     ),
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": Case(
+        lambda w: {"bucket": w["locked"], "role": w["role_arns"][0], "rules": [replication(w)]},
+        lambda w: {"role": w["role_arns"][1]},
+        tags=False,
+    ),
+    "aws:s3/inventory:Inventory": Case(
+        lambda w: {
+            "bucket": w["bucket"],
+            "name": "all-objects",
+            "includedObjectVersions": "All",
+            "schedule": {"frequency": "Daily"},
+            "destination": {
+                "bucket": {
+                    "accountId": "123456789012",
+                    "bucketArn": f"arn:aws:s3:::{w['target']}",
+                    "format": "Parquet",
+                    "prefix": "inventory",
+                }
+            },
+            "optionalFields": ["Size", "EncryptionStatus"],
+        },
+        of(schedule={"frequency": "Weekly"}),
+        tags=False,
+    ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Case(
         lambda w: {
             "bucket": w["bucket"],
@@ -208,3 +235,19 @@ def bucket_policy(bucket: str, action: str) -> str:
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
     }
     return policy(statement)
+
+
+def replication(world: World) -> Inputs:
+    return {
+        "id": "everything",
+        "priority": 1,
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "deleteMarkerReplication": {"status": "Disabled"},
+        "sourceSelectionCriteria": {"sseKmsEncryptedObjects": {"status": "Enabled"}},
+        "destination": {
+            "bucket": f"arn:aws:s3:::{world['target']}",
+            "encryptionConfiguration": {"replicaKmsKeyId": world["keys"][0]},
+            "metrics": {"status": "Enabled"},
+        },
+    }

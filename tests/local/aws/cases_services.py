@@ -209,7 +209,68 @@ MESSAGING = {
     ),
 }
 
+COSTS = {
+    "aws:budgets/budget:Budget": Case(
+        lambda w: {
+            "name": "monthly",
+            "budgetType": "COST",
+            "timeUnit": "MONTHLY",
+            "limitAmount": "400",
+            "limitUnit": "USD",
+            "costTypes": {"includeCredit": False, "includeRefund": False},
+            "notifications": [
+                {
+                    "comparisonOperator": "GREATER_THAN",
+                    "notificationType": "ACTUAL",
+                    "threshold": 80,
+                    "thresholdType": "PERCENTAGE",
+                    "subscriberSnsTopicArns": [w["topic"]],
+                }
+            ],
+        },
+        of(limitAmount="500"),
+    ),
+    "aws:costexplorer/anomalyMonitor:AnomalyMonitor": Case(
+        of(name="services", monitorType="DIMENSIONAL", monitorDimension="SERVICE"), of(name="all"), recorded=True
+    ),
+    "aws:costexplorer/anomalySubscription:AnomalySubscription": Case(
+        lambda w: {
+            "name": "anomalies",
+            "frequency": "IMMEDIATE",
+            "monitorArnLists": ["arn:aws:ce::123456789012:anomalymonitor/00000000-0000-4000-8000-000000000000"],
+            "subscribers": [{"type": "SNS", "address": w["topic"]}],
+            "thresholdExpression": {
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "matchOptions": ["GREATER_THAN_OR_EQUAL"],
+                    "values": ["20"],
+                }
+            },
+        },
+        of(frequency="DAILY"),
+        recorded=True,
+    ),
+}
+
 DATABASES = {
+    "aws:rds/parameterGroup:ParameterGroup": Case(
+        of(
+            name="table",
+            family="postgres17",
+            description="TLS only",
+            parameters=[{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "ddl"}],
+        ),
+        of(parameters=[{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "all"}]),
+    ),
+    "aws:rds/eventSubscription:EventSubscription": Case(
+        lambda w: {
+            "name": "table",
+            "snsTopic": w["topic"],
+            "sourceType": "db-instance",
+            "eventCategories": ["failure", "maintenance"],
+        },
+        of(eventCategories=["failure"]),
+    ),
     "aws:rds/subnetGroup:SubnetGroup": Case(
         lambda w: {"name": "table", "description": "private", "subnetIds": w["subnets"]},
         of(description="private subnets"),
@@ -221,6 +282,20 @@ DATABASES = {
             "engineVersion": "17.5",
             "instanceClass": "db.t4g.micro",
             "allocatedStorage": 20,
+            "maxAllocatedStorage": 40,
+            "storageType": "gp3",
+            "port": 5433,
+            "autoMinorVersionUpgrade": True,
+            "backupWindow": "02:00-03:00",
+            "maintenanceWindow": "sun:03:30-sun:04:30",
+            "copyTagsToSnapshot": True,
+            "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
+            "monitoringInterval": 60,
+            "monitoringRoleArn": w["role_arns"][0],
+            "masterUserSecretKmsKeyId": w["keys"][0],
+            "performanceInsightsEnabled": True,
+            "performanceInsightsKmsKeyId": w["keys"][0],
+            "performanceInsightsRetentionPeriod": 7,
             "dbName": "mlflow",
             "username": "mlflow",
             "manageMasterUserPassword": True,

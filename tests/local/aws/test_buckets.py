@@ -166,3 +166,46 @@ def test_an_object_can_be_changed_and_deleted_when_its_old_file_is_gone(cloud: C
 def test_a_file_that_is_not_there_is_named(cloud: Cloud, bucket: Made):
     with pytest.raises(ProviderError, match=r"the file missing\.tgz that an object is uploaded from does not exist"):
         cloud.make(OBJECT, bucket.id, bucket=bucket.id, key="k", source=Asset(hash="h", path="/nowhere/missing.tgz"))
+
+
+INVENTORY = "aws:s3/inventory:Inventory"
+
+
+def test_taking_an_inventory_back_leaves_the_bucket(cloud: Cloud, bucket: Made):
+    inventory = cloud.make(
+        INVENTORY,
+        bucket.id,
+        bucket=bucket.id,
+        name="all-objects",
+        includedObjectVersions="All",
+        schedule={"frequency": "Weekly"},
+        destination={"bucket": {"bucketArn": "arn:aws:s3:::logs", "format": "Parquet"}},
+    )
+    cloud.remove(inventory)
+    assert cloud.read(inventory) is None
+    # The emulator takes DeleteBucketInventoryConfiguration for DeleteBucket.
+    assert cloud.boto("s3").head_bucket(Bucket=bucket.id)["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_a_bucket_of_another_region_is_made_there(cloud: Cloud):
+    far = cloud.make(BUCKET, "far", bucket="values-far", region="us-west-2")
+    assert cloud.boto("s3").get_bucket_location(Bucket="values-far")["LocationConstraint"] == "us-west-2"
+    assert far.outputs["region"] == "us-west-2"
+
+
+def test_a_versioned_bucket_that_exists_can_be_locked(cloud: Cloud, bucket: Made):
+    cloud.make(
+        "aws:s3/bucketVersioning:BucketVersioning",
+        bucket.id,
+        bucket=bucket.id,
+        versioningConfiguration={"status": "Enabled"},
+    )
+    cloud.make(
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        bucket.id,
+        bucket=bucket.id,
+        objectLockEnabled="Enabled",
+        rule={"defaultRetention": {"mode": "COMPLIANCE", "days": 30}},
+    )
+    found = cloud.boto("s3").get_object_lock_configuration(Bucket=bucket.id)["ObjectLockConfiguration"]
+    assert found["Rule"]["DefaultRetention"] | {"Years": 0} == {"Mode": "COMPLIANCE", "Days": 30, "Years": 0}

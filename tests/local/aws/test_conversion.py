@@ -109,9 +109,11 @@ def test_what_only_a_call_will_tell_is_not_validated():
 
 
 def test_patterns_that_python_cannot_compile_are_few_and_known():
-    # They are skipped; a botocore with more of them would weaken the validation unseen.
+    # They are skipped; a botocore with more of them would weaken the validation unseen. Both are of the billing
+    # services: a flag in the middle, and a range whose beginning is a class.
+    known = {r"^(?![^:\\]*/action/|(?i).*<script>.*</script>.*)[^:\\]+$", r"^(?! )[\p{L}\p{N}\p{Z}-_]*(?<! )$"}
     skipped = {text for row in load().values() for text in _patterns(row) if validate.compiled(text) is None}
-    assert skipped == set()
+    assert skipped == known
 
 
 def _patterns(row: Row) -> set[str]:

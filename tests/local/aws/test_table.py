@@ -11,20 +11,22 @@ from stackyard.local.applied import Live
 from stackyard.local.aws.rows import load
 from stackyard.local.aws.unsupported import UNTAGGABLE
 from tests.local.aws.cases import World
+from tests.local.aws.cases_account import ACCOUNT, account_world
 from tests.local.aws.cases_base import NETWORK, STORAGE
-from tests.local.aws.cases_services import COMPUTE, DATABASES, IDENTITY, MESSAGING
+from tests.local.aws.cases_builds import BUILDS
+from tests.local.aws.cases_services import COMPUTE, COSTS, DATABASES, IDENTITY, MESSAGING
 from tests.local.aws.support import TRUST, Cloud, Made, policy
 
 pytestmark = pytest.mark.local
 
-CASES = NETWORK | STORAGE | IDENTITY | COMPUTE | MESSAGING | DATABASES
+CASES = NETWORK | STORAGE | IDENTITY | COMPUTE | MESSAGING | DATABASES | COSTS | ACCOUNT | BUILDS
 
 
 @pytest.fixture(scope="module")
 def world(cloud: Cloud) -> World:
     """Resources that the others stand on."""
     networks = network_world(cloud)
-    return networks | storage_world(cloud) | service_world(cloud, networks["subnets"])
+    return networks | storage_world(cloud) | service_world(cloud, networks["subnets"]) | account_world(cloud)
 
 
 def network_world(cloud: Cloud) -> World:
@@ -110,8 +112,15 @@ def log_target(cloud: Cloud) -> Made:
 
 # Inputs that the emulator (or AWS itself, for what is written only) does not give back: a refresh cannot check them.
 UNREAD = {
+    "aws:budgets/budget:Budget": {"notifications", "tags"},
     "aws:cloudwatch/logGroup:LogGroup": {"logGroupClass"},
+    "aws:codebuild/project:Project": {"buildTimeout", "encryptionKey"},
     "aws:eks/cluster:Cluster": {"accessConfig", "bootstrapSelfManagedAddons"},
+    "aws:rds/instance:Instance": {
+        "performanceInsightsEnabled",
+        "performanceInsightsKmsKeyId",
+        "performanceInsightsRetentionPeriod",
+    },
     "aws:secretsmanager/secretVersion:SecretVersion": {"secretString"},
 }
 
@@ -139,7 +148,7 @@ def comparable(inputs: Mapping[str, Any], unread: set[str]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith('{"'):
         return json.loads(value)
     if isinstance(value, Mapping):
         return {name: plain(entry) for name, entry in value.items() if plain(entry) is not None} or None

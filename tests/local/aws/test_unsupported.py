@@ -58,6 +58,14 @@ def test_node_groups_still_cannot_be_tagged(endpoint: str):
         Clients(endpoint).client("eks", REGION).tag_resource(resourceArn=arn, tags={"a": "b"})
 
 
+def test_budgets_still_cannot_be_tagged(endpoint: str):
+    arn = "arn:aws:budgets::123456789012:budget/monthly"
+    with pytest.raises((ClientError, ResponseParserError)):
+        Clients(endpoint).client("budgets", REGION).tag_resource(
+            ResourceARN=arn, ResourceTags=[{"Key": "a", "Value": "b"}]
+        )
+
+
 def test_a_recorded_resource_is_validated_kept_and_forgotten(cloud: Cloud):
     made = cloud.make(
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",

@@ -94,8 +94,8 @@ def _console() -> tuple[io.StringIO, Console]:
 def test_other_formats_and_environments_are_refused(places):
     with pytest.raises(InvalidInput, match=r"yaml.*text, json"):
         doctor(places.root, "local", Console(quiet=True), format="yaml")
-    with pytest.raises(InvalidInput, match=r"prod.*local, dev"):
-        examine(places.root, "prod")
+    with pytest.raises(InvalidInput, match=r"nowhere.*choose one of local"):
+        examine(places.root, "nowhere")
 
 
 def test_a_lock_is_looked_at_without_being_taken(made):

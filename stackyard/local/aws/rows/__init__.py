@@ -114,7 +114,10 @@ def attributes(member: str, *names: str, **renamed: str) -> dict[str, str]:
 def load() -> dict[str, Row]:
     """All rows by type token."""
     from stackyard.local.aws.rows import (
+        account,
+        builds,
         compute,
+        costs,
         databases,
         identity,
         launching,
@@ -125,6 +128,7 @@ def load() -> dict[str, Row]:
     )
 
     table: dict[str, Row] = {}
-    for module in (network, security_groups, storage, identity, launching, compute, messaging, databases):
+    base = (network, security_groups, storage, identity, launching, compute, messaging, databases, costs)
+    for module in (*base, account, builds):
         table |= module.ROWS
     return table

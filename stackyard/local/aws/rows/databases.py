@@ -1,5 +1,8 @@
 """RDS and Secrets Manager."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from stackyard.local.aws.rows import Op, Read, Row
 
 _SUBNET_GROUP_CHANGE = {
@@ -28,6 +31,80 @@ SUBNET_GROUP = Row(
     shows={
         "description": "=d.DBSubnetGroupDescription",
         "subnetIds": "=d.Subnets[].SubnetIdentifier",
+    },
+)
+
+
+def parameter_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Op]:
+    """Calls for a group's parameters: those that are new or changed are set, those that are gone get their default."""
+    before, now = _parameters(old), _parameters(new)
+    calls = {
+        "ModifyDBParameterGroup": [entry for name, entry in now.items() if before.get(name) != entry],
+        "ResetDBParameterGroup": [entry for name, entry in before.items() if name not in now],
+    }
+    return [
+        Op(name=name, params={"DBParameterGroupName": "=id", "Parameters": parameters})
+        for name, parameters in calls.items()
+        if parameters
+    ]
+
+
+def _parameters(inputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        entry["name"]: {
+            "ParameterName": entry["name"],
+            "ParameterValue": entry["value"],
+            "ApplyMethod": entry.get("applyMethod") or "immediate",
+        }
+        for entry in inputs.get("parameters") or []
+    }
+
+
+PARAMETER_GROUP = Row(
+    service="rds",
+    create=Op(name="CreateDBParameterGroup", params={"Description": "=description || 'Managed by Pulumi'"}),
+    id="=r.DBParameterGroup.DBParameterGroupName",
+    read=Read(name="DescribeDBParameterGroups", params={"DBParameterGroupName": "=id"}, path="DBParameterGroups[0]"),
+    delete=(Op(name="DeleteDBParameterGroup", params={"DBParameterGroupName": "=id"}),),
+    rename={"name": "DBParameterGroupName", "family": "DBParameterGroupFamily"},
+    own=("skipDestroy",),
+    steps=parameter_changes,
+    steps_on=("parameters",),
+    watch={"document": Read(name="DescribeDBParameters", params={"DBParameterGroupName": "=id"}, path="Parameters")},
+    shows={"parameters": "=document[].{name: ParameterName, value: ParameterValue, applyMethod: ApplyMethod}"},
+    fills=("parameters.applyMethod",),
+    out={"arn": "=d.DBParameterGroupArn", "name": "=id"},
+)
+
+_EVENT_SUBSCRIPTION_INPUTS = ("enabled", "eventCategories", "snsTopic", "sourceIds", "sourceType")
+_EVENT_SUBSCRIPTION = {
+    "SubscriptionName": "=name",
+    "SnsTopicArn": "=snsTopic",
+    "SourceType": "=sourceType",
+    "SourceIds": "=sourceIds",
+    "EventCategories": "=eventCategories",
+    "Enabled": "=enabled != `false`",
+    "Tags": "=tags",
+}
+
+EVENT_SUBSCRIPTION = Row(
+    service="rds",
+    create=Op(name="CreateEventSubscription", params=_EVENT_SUBSCRIPTION),
+    id="=r.EventSubscription.CustSubscriptionId",
+    read=Read(
+        name="DescribeEventSubscriptions", params={"SubscriptionName": "=name"}, path="EventSubscriptionsList[0]"
+    ),
+    delete=(Op(name="DeleteEventSubscription", params={"SubscriptionName": "=name"}),),
+    mod=(
+        # The emulator cannot change a subscription.
+        Op(name="DeleteEventSubscription", params={"SubscriptionName": "=name"}, on=_EVENT_SUBSCRIPTION_INPUTS),
+        Op(name="CreateEventSubscription", params=_EVENT_SUBSCRIPTION, on=_EVENT_SUBSCRIPTION_INPUTS),
+    ),
+    out={"arn": "=d.EventSubscriptionArn", "customerAwsId": "=account"},
+    shows={
+        "snsTopic": "=d.SnsTopicArn",
+        "sourceIds": "=d.SourceIdsList",
+        "eventCategories": "=d.EventCategoriesList",
     },
 )
 
@@ -85,6 +162,12 @@ INSTANCE = Row(
     id="=r.DBInstance.DbiResourceId",
     read=Read(name="DescribeDBInstances", params={"DBInstanceIdentifier": "=identifier"}, path="DBInstances[0]"),
     delete=(
+        # Only by a destroy that is told to take the data along.
+        Op(
+            name="ModifyDBInstance",
+            params={"DBInstanceIdentifier": "=identifier", "DeletionProtection": False, "ApplyImmediately": True},
+            when="forceDestroy && deletionProtection",
+        ),
         Op(
             name="DeleteDBInstance",
             params={
@@ -131,6 +214,8 @@ INSTANCE = Row(
         "dbSubnetGroupName": "=d.DBSubnetGroup.DBSubnetGroupName",
         "iamDatabaseAuthenticationEnabled": "=d.IAMDatabaseAuthenticationEnabled",
         "manageMasterUserPassword": "=d.MasterUserSecret && `true` || `false`",
+        "masterUserSecretKmsKeyId": "=masterUserSecretKmsKeyId && d.MasterUserSecret.KmsKeyId",
+        "port": "=d.Endpoint.Port",
         "parameterGroupName": "=d.DBParameterGroups[0].DBParameterGroupName",
         "vpcSecurityGroupIds": "=d.VpcSecurityGroups[].VpcSecurityGroupId",
     },
@@ -194,6 +279,8 @@ SECRET_VERSION = Row(
 
 ROWS = {
     "aws:rds/subnetGroup:SubnetGroup": SUBNET_GROUP,
+    "aws:rds/parameterGroup:ParameterGroup": PARAMETER_GROUP,
+    "aws:rds/eventSubscription:EventSubscription": EVENT_SUBSCRIPTION,
     "aws:rds/instance:Instance": INSTANCE,
     "aws:secretsmanager/secret:Secret": SECRET,
     "aws:secretsmanager/secretVersion:SecretVersion": SECRET_VERSION,

@@ -99,6 +99,19 @@ SUBNET = Row(
     out={"arn": f"{EC2_ARN}:subnet/{{id}}"},
 )
 
+VPC_CIDR_BLOCK = Row(
+    service="ec2",
+    create=Op(name="AssociateVpcCidrBlock"),
+    id="=r.CidrBlockAssociation.AssociationId",
+    read=Read(
+        name="DescribeVpcs",
+        params={"VpcIds": ["=vpcId"]},
+        path="Vpcs[0].CidrBlockAssociationSet[?AssociationId == '{id}' && CidrBlockState.State == 'associated'] | [0]",
+    ),
+    delete=(Op(name="DisassociateVpcCidrBlock", params={"AssociationId": "=id"}),),
+    shows={"vpcId": "=vpcId"},
+)
+
 INTERNET_GATEWAY = Row(
     service="ec2",
     create=Op(name="CreateInternetGateway"),
@@ -294,6 +307,7 @@ FLOW_LOG = Row(
 
 ROWS = {
     "aws:ec2/vpc:Vpc": VPC,
+    "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation": VPC_CIDR_BLOCK,
     "aws:ec2/subnet:Subnet": SUBNET,
     "aws:ec2/internetGateway:InternetGateway": INTERNET_GATEWAY,
     "aws:ec2/eip:Eip": EIP,

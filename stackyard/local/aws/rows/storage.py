@@ -1,5 +1,7 @@
 """S3: buckets, their parts, and objects. Bucket parts have the bucket's name as id."""
 
+from typing import Any
+
 from stackyard.local.aws import handlers
 from stackyard.local.aws.rows import Op, Read, Row, Tagging
 
@@ -134,6 +136,73 @@ OBJECT_LOCK = Row(
     shows={"rule": "=d.ObjectLockConfiguration.Rule"},
 )
 
+
+def _without_selection(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The emulator drops which objects are chosen by their encryption."""
+    rules = [{key: part for key, part in rule.items() if key != "sourceSelectionCriteria"} for rule in inputs["rules"]]
+    return {**inputs, "rules": rules}
+
+
+REPLICATION = Row(
+    service="s3",
+    create=Op(name="PutBucketReplication"),
+    id="=bucket",
+    read=Read(name="GetBucketReplication", params=BUCKET, path="ReplicationConfiguration"),
+    delete=(Op(name="DeleteBucketReplication", params=BUCKET),),
+    put=True,
+    under="ReplicationConfiguration",
+    seen=_without_selection,
+    rename={
+        "rules.id": "ID",
+        "rules.destination.encryptionConfiguration.replicaKmsKeyId": "ReplicaKmsKeyID",
+    },
+)
+
+_INVENTORY: dict[str, Any] = {
+    "Id": "=name",
+    "Destination": {
+        "S3BucketDestination": {
+            "AccountId": "=destination.bucket.accountId",
+            "Bucket": "=destination.bucket.bucketArn",
+            "Format": "=destination.bucket.format",
+            "Prefix": "=destination.bucket.prefix",
+        }
+    },
+}
+_INVENTORY_OFF = {
+    "IsEnabled": False,
+    "IncludedObjectVersions": "=includedObjectVersions",
+    "Schedule": {"Frequency": "=schedule.frequency"},
+}
+
+
+def _inventory(more: dict[str, Any]) -> Op:
+    params = {"Bucket": "=bucket", "Id": "=name", "InventoryConfiguration": _INVENTORY | more}
+    return Op(name="PutBucketInventoryConfiguration", params=params)
+
+
+INVENTORY = Row(
+    service="s3",
+    create=_inventory({"IsEnabled": "=not_null(enabled, `true`)"}),
+    id="{bucket}:{name}",
+    read=Read(
+        name="GetBucketInventoryConfiguration",
+        params={"Bucket": "=bucket", "Id": "=name"},
+        # One that is off is one that is gone: see `delete`.
+        path="[InventoryConfiguration][?IsEnabled] | [0]",
+    ),
+    # Never DeleteBucketInventoryConfiguration: the emulator takes it for DeleteBucket.
+    delete=(_inventory(_INVENTORY_OFF),),
+    put=True,
+    under="InventoryConfiguration",
+    shows={
+        "destination": (
+            "=d.Destination.S3BucketDestination."
+            "{bucket: {accountId: AccountId, bucketArn: Bucket, format: Format, prefix: Prefix}}"
+        )
+    },
+)
+
 NOTIFICATION = Row(
     service="s3",
     create=Op(
@@ -201,4 +270,6 @@ ROWS = {
     "aws:s3/bucketNotification:BucketNotification": NOTIFICATION,
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": OBJECT_LOCK,
     "aws:s3/bucketObjectv2:BucketObjectv2": OBJECT,
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": REPLICATION,
+    "aws:s3/inventory:Inventory": INVENTORY,
 }

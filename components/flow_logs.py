@@ -1,0 +1,107 @@
+"""The record of all traffic of a VPC: a flow log, its encrypted log group and the role that writes it."""
+
+from collections.abc import Callable
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output, ResourceOptions
+
+from components.aws_location import AwsLocation
+from components.encryption_keys import encryption_key, key_policy, used_by_log_group
+from components.iam_policies import Statement, identity_policy, service_trust_policy
+from components.retention import Retention
+
+FLOW_LOG_SERVICE = "vpc-flow-logs.amazonaws.com"
+# https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html, without CreateLogGroup: the group is ours.
+FLOW_LOG_ACTIONS = ("logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents")
+ROLE_SESSION_SECONDS = 3600
+
+Tags = Callable[[str], dict[str, str]]
+"""Tags of a child, by its name."""
+
+
+def record_all_traffic(
+    name: str,
+    vpc_id: Input[str],
+    group: aws.cloudwatch.LogGroup,
+    role: aws.iam.Role,
+    *,
+    tags: Tags,
+    opts: ResourceOptions,
+) -> aws.ec2.FlowLog:
+    """The flow log itself. `name` is the component's."""
+    flow_log = f"{name}-flow-log"
+    return aws.ec2.FlowLog(
+        flow_log,
+        vpc_id=vpc_id,
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_destination=group.arn,
+        iam_role_arn=role.arn,
+        tags=tags(flow_log),
+        opts=opts,
+    )
+
+
+def flow_log_group(
+    name: str,
+    stem: str,
+    location: AwsLocation,
+    *,
+    retention_days: int,
+    retention: Retention,
+    tags: Tags,
+    parent: pulumi.Resource,
+) -> aws.cloudwatch.LogGroup:
+    """The log group `/stackyard/<stem>/flow-logs`, with a key of its own."""
+    group, key_name = f"{name}-flow-log-group", f"{name}-flow-log-key"
+    group_name = f"/stackyard/{stem}/flow-logs"
+    # The record of an incident must outlive a destroy by mistake, and so must the key that reads it.
+    kept, loosened = retention.options(parent), retention.tags()
+    key = encryption_key(
+        key_name,
+        description=f"Flow logs of {stem}",
+        policy=key_policy(location, [used_by_log_group(location, group_name)]),
+        tags=tags(key_name) | loosened,
+        opts=kept,
+    )
+    return aws.cloudwatch.LogGroup(
+        group,
+        name=group_name,
+        kms_key_id=key.arn,
+        retention_in_days=retention_days,
+        tags=tags(group) | loosened,
+        opts=kept,
+    )
+
+
+def flow_log_role(
+    name: str,
+    stem: str,
+    location: AwsLocation,
+    group: aws.cloudwatch.LogGroup,
+    *,
+    permissions_boundary: Input[str] | None,
+    tags: Tags,
+    opts: ResourceOptions,
+) -> aws.iam.Role:
+    """A role for flow logs of this account, which writes to `group` alone."""
+    role_name = f"{name}-flow-log-role"
+    role = aws.iam.Role(
+        role_name,
+        description=f"Writes the flow logs of {stem}",
+        assume_role_policy=service_trust_policy(FLOW_LOG_SERVICE, location, location.arn("ec2", "vpc-flow-log/*")),
+        max_session_duration=ROLE_SESSION_SECONDS,
+        permissions_boundary=permissions_boundary,
+        tags=tags(role_name),
+        opts=opts,
+    )
+    aws.iam.RolePolicy(
+        f"{role_name}-policy",
+        role=role.name,
+        policy=identity_policy(
+            [Statement(actions=FLOW_LOG_ACTIONS, resources=[group.arn, Output.format("{0}:*", group.arn)])]
+        ),
+        opts=opts,
+    )
+    return role

@@ -1,0 +1,70 @@
+"""What the base layer makes of the settings: notifications, budget and the model registry's database."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from stackyard.program.capture import request_for
+from stackyard.program.deployment import STACK_TYPE, Deployment
+from stackyard.program.stackfiles import read_stack, to_environment
+from tests.stack_captures import evaluate, stack_capture
+from tests.stacks.places import ROOT
+
+DATABASE = "aws:rds/instance:Instance"
+SERVER = "https://mlflow.example.com"
+
+
+def with_tracking(**section) -> Deployment:
+    """prod-base with another section `tracking`, without one if nothing is given."""
+    config = read_stack(ROOT, "prod-base")
+    sections = copy.deepcopy(dict(config.config))
+    sections["stackyard:tracking"] = section or None
+    config = replace(config, config={key: value for key, value in sections.items() if value is not None})
+    return evaluate(request_for(ROOT, config, mode="capture"), to_environment(config))
+
+
+def outputs_of(deployment: Deployment):
+    return deployment.only(STACK_TYPE).outputs
+
+
+def test_protection_decides_how_the_database_is_kept():
+    # controls 71 and 72
+    strict = stack_capture("prod-base").only(DATABASE)
+    none = stack_capture("local").only(DATABASE)
+    kept = ("multiAz", "deletionProtection", "backupRetentionPeriod", "skipFinalSnapshot")
+    assert [strict.inputs[name] for name in kept] == [True, True, 30, False]
+    assert [none.inputs[name] for name in kept] == [False, False, 7, False]
+    assert (strict.protect, none.protect) == (True, False)
+
+
+def test_a_server_that_exists_has_its_own_database():
+    deployment = with_tracking(uri=SERVER, instanceClass="db.t4g.micro", storageGb=20)
+    assert deployment.of_type(DATABASE) == []
+    assert outputs_of(deployment)["trackingDatabase"] == {}, "a platform stack finds that there is none"
+
+
+def test_the_local_file_of_models_stands_beside_the_database():
+    deployment = with_tracking(uri="sqlite:////tmp/mlflow.db", instanceClass="db.t4g.micro", storageGb=20)
+    assert len(deployment.of_type(DATABASE)) == 1
+
+
+def test_without_the_section_there_is_no_database():
+    assert with_tracking().of_type(DATABASE) == []
+
+
+def test_a_platform_stack_finds_the_database_and_the_topics():
+    outputs = outputs_of(stack_capture("prod-base"))
+    assert set(outputs["trackingDatabase"]) == {"address", "port", "resourceId", "securityGroupId", "secretArn"}
+    assert set(outputs["topicArns"]) == {"page", "ticket"}
+    assert outputs["notificationKeyArn"].startswith("arn:aws:kms:")
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging-base", "prod-base"])
+def test_every_environment_has_its_alarm_path_and_its_budget(stack):
+    # controls 82 and 93
+    deployment = stack_capture(stack)
+    assert len(deployment.of_type("aws:sns/topic:Topic")) == 2
+    budget = deployment.only("aws:budgets/budget:Budget")
+    topics = {arn for alert in budget.inputs["notifications"] for arn in alert["subscriberSnsTopicArns"]}
+    assert topics == {deployment.named("notifications-ticket").outputs["arn"]}
