@@ -59,7 +59,9 @@ def mended(places, check, finding) -> None:
 def holder(places, code: str = "time.sleep(60)") -> subprocess.Popen[str]:
     """A process that holds the environment's lock, while it does what `code` says."""
     script = (
-        "import os, sys, time; from pathlib import Path; from stackyard.program import state\n"
+        "import os, signal, sys, time; from pathlib import Path; from stackyard.program import state\n"
+        # A CI that runs in a shell's background hands down that Ctrl-C is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with state.locked(Path(sys.argv[1])):\n"
         f"    print('locked', flush=True); {code}\n"
     )
