@@ -50,7 +50,7 @@ class Checkout:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def stop(self) -> None:
-        for env in ("local", "dev"):
+        for env in ("local", "dev", "staging", "prod", "account"):
             emulator.stop(self.places(env))
 
 

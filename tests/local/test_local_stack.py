@@ -40,6 +40,14 @@ def test_a_second_up_changes_nothing_and_makes_no_mutating_request(checkout):
     assert checkout.places().state("local").read_bytes() == before
 
 
+@pytest.mark.parametrize("env", ["account", "staging", "prod"])
+def test_every_environment_lives_on_an_emulator_of_its_own(checkout, env):
+    assert "created" in up(checkout, "--env", env)
+    assert "no changes" in up(checkout, "--env", env)
+    gone = checkout.run("local", "destroy", "--yes", "--include-data", "--env", env)
+    assert gone.returncode == 0 and "Nothing is left" in gone.stdout, gone.stdout + gone.stderr
+
+
 def test_a_changed_setting_changes_that_resource_alone(checkout):
     up(checkout)
     checkout.edit("stacks/Pulumi.local.yaml", "owner: machine-learning", "owner: somebody-else")
