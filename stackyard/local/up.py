@@ -18,8 +18,10 @@ from stackyard.local.safety import assert_emulator
 from stackyard.local.stack_run import known, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
+from stackyard.program.child import INTERRUPTED
 from stackyard.program.deployment import Deployment
-from stackyard.program.process import Outcome
+from stackyard.program.journal import replay
+from stackyard.program.process import Outcome, Refused
 from stackyard.program.stackfiles import StackConfig
 
 
@@ -95,7 +97,13 @@ class _Run:
         local = target(self._environment, config.stack, self._endpoint)
         request = request_for(places.root, config, mode="up", prior=prior, base=base, local=local)
         progress = Progress(self._console)
-        outcome = run_stack(self._environment, config, request, self._endpoint, progress)
+        try:
+            outcome = run_stack(self._environment, config, request, self._endpoint, progress)
+        except Refused as refusal:
+            if refusal.exit_status == INTERRUPTED:
+                progress.close()
+                self._list_what_exists(config)
+            raise
         progress.close(f": {counted(progress)}")
         if outcome.failures:
             assert outcome.deployment
@@ -105,6 +113,17 @@ class _Run:
                 f"{typed('local up', self._environment.name)} again."
             )
         return outcome
+
+
+    def _list_what_exists(self, config: StackConfig) -> None:
+        journal = self._environment.places.journal(config.stack)
+        before = state.read(self._environment.places.state(config.stack))
+        after = replay(before, journal, project=config.project, stack=config.stack)
+        names = [resource.name for resource in after or () if resource.custom]
+        pending = [operation.resource.name for operation in after.pending_operations] if after else []
+        self._console.print(f"  exist now: {escape(', '.join(names) or 'none')}", soft_wrap=True)
+        if pending:
+            self._console.print(f"  of unknown result: {escape(', '.join(pending))}", soft_wrap=True)
 
 
 def make_private(folder: Path) -> None:

@@ -1,0 +1,95 @@
+"""Ctrl-C and a second `up` while the first is at work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stackyard.program import state
+from stackyard.program.journal import replay
+from tests.local.checkouts import Checkout, make_checkout
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    checkout = make_checkout(tmp_path / "checkout")
+    yield checkout
+    checkout.stop()
+
+
+def started(checkout: Checkout) -> subprocess.Popen[str]:
+    """An `up` that has created its first resource of AWS."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stackyard", "local", "up"],
+        cwd=checkout.root,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(checkout.root),
+            "COLUMNS": "200",
+            "PYTHONPATH": str(checkout.root),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # A CI that runs in a shell's background hands down that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if "aws:" in line and "created" in line:
+            return process
+    raise AssertionError("it ended before it created anything")
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """What a terminal does: every process of the foreground hears it."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def known(checkout: Checkout):
+    places = checkout.places()
+    return replay(state.read(places.state("local")), places.journal("local"), project="stackyard", stack="local")
+
+
+def test_a_second_up_names_the_first_and_stops(checkout):
+    process = started(checkout)
+    second = checkout.run("local", "up")
+    assert second.returncode == 1
+    assert f"(pid {process.pid})" in second.stderr and "Traceback" not in second.stderr
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+
+
+def test_an_interrupt_ends_cleanly_lists_what_exists_and_the_next_up_goes_on(checkout):
+    process = started(checkout)
+    interrupt(process)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told and "the same command goes on from there" in told
+    (listed,) = (line.split(": ", 1)[1] for line in told.splitlines() if line.strip().startswith("exist now"))
+    after = known(checkout)
+    assert after and set(listed.split(", ")) == {resource.name for resource in after if resource.custom}
+    assert after.pending_operations == (), "calls that ran were waited for"
+
+    finished = checkout.run("local", "up")
+    assert finished.returncode == 0 and "was interrupted" in finished.stdout
+    assert "no changes" in checkout.run("local", "up").stdout
+
+
+def test_two_interrupts_stop_at_once_and_the_journal_stays_readable(checkout):
+    process = started(checkout)
+    interrupt(process)
+    time.sleep(0.05)
+    before = time.monotonic()
+    interrupt(process)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode != 0 and time.monotonic() - before < 20, told
+    assert known(checkout), "what was done is known"
+    assert checkout.run("local", "up").returncode == 0
+    assert "no changes" in checkout.run("local", "up").stdout
