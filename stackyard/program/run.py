@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,10 @@ from stackyard.program.values import Value
 ALLOCATIONS_BETWEEN_COLLECTIONS = 200_000
 """Python's own 700 walks through the SDK's live tasks again and again: of 1,000 resources each then takes two to three
 times as long as one of 100 (`make bench`). It collects next to nothing: the peak stays the same within 5 %."""
+
+
+# The SDK's words for what we do not offer it (monitor.FEATURES); they would send the reader after another CLI.
+NOT_OFFERED = re.compile(r"The Pulumi CLI does not support (transforms|resource hooks)")
 
 
 class ProgramFailed(UserError):
@@ -110,6 +115,11 @@ def _explain(error: Exception, evaluation: Evaluation) -> None:
             if str(chain) not in evaluation.failures:
                 evaluation.failures.append(str(chain))
             return
+        if unsupported := NOT_OFFERED.match(str(chain)):
+            raise ProgramFailed(
+                f"the program uses {unsupported[1]}, which Stackyard does not evaluate itself: "
+                "use it with the Pulumi CLI, or leave it out"
+            ) from None
         chain = chain.__cause__ or chain.__context__
     raise error
 
