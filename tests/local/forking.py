@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -33,6 +34,8 @@ class Emulated:
 
     def __init__(self, control: socket.socket):
         self._control = control
+        # A test that fails half way stops nothing.
+        weakref.finalize(self, control.close)
         self.pid, self.port = json.loads(control.recv(100))
 
     @classmethod
@@ -68,6 +71,7 @@ class Forks:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self._socket = ours
+        weakref.finalize(self, ours.close)
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.local.forking", "children", str(theirs.fileno())],
             cwd=ROOT,

@@ -147,9 +147,9 @@ def test_dev_runs_on_the_emulated_account_and_says_so(checkout):
     assert all("123456789012" in r.outputs["arn"] for r in deployment.of_type("aws:kms/key:Key"))
 
 
-def test_an_environment_that_does_not_run_here_yet_is_refused(checkout):
-    result = checkout.run("local", "up", "--env", "prod")
-    assert result.returncode == 2 and "local, dev" in result.stderr
+def test_an_environment_without_stack_files_is_refused(checkout):
+    result = checkout.run("local", "up", "--env", "production")
+    assert result.returncode == 2 and "choose one of account, dev, local, prod, staging" in result.stderr
 
 
 def test_bad_settings_are_refused_before_anything_starts(checkout):
@@ -199,12 +199,12 @@ def test_a_killed_emulator_is_provisioned_again_and_the_buckets_contents_are_bac
 
 
 def test_what_failed_is_named_and_the_next_up_completes(checkout):
-    checkout.edit("components/network.py", 'traffic_type="ALL"', 'traffic_type="EVERYTHING"')
+    checkout.edit("components/flow_logs.py", 'traffic_type="ALL"', 'traffic_type="EVERYTHING"')
     failed = checkout.run("local", "up")
     assert failed.returncode == 1
     assert "network-flow-log" in failed.stdout and "EVERYTHING" in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
-    checkout.edit("components/network.py", 'traffic_type="EVERYTHING"', 'traffic_type="ALL"')
+    checkout.edit("components/flow_logs.py", 'traffic_type="EVERYTHING"', 'traffic_type="ALL"')
     up(checkout)
     assert "no changes" in up(checkout)
 
