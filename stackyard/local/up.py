@@ -114,7 +114,6 @@ class _Run:
             )
         return outcome
 
-
     def _list_what_exists(self, config: StackConfig) -> None:
         journal = self._environment.places.journal(config.stack)
         before = state.read(self._environment.places.state(config.stack))
