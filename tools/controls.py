@@ -5,7 +5,6 @@ pages, and what the judges are asked in tests/judges. `python -m tools.controls 
 the page is stale.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from tools.controls_infrastructure import INFRASTRUCTURE
 from tools.controls_model import Control, Scanner
 from tools.controls_workloads import WORKLOADS
+from tools.generated_page import write_or_check
 from tools.named_tests import node_id
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,18 +163,7 @@ def _cell(said: list[str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write or check docs/controls.md.")
-    parser.add_argument("--write", action="store_true", help="write the page")
-    parser.add_argument("--check", action="store_true", help="status 1 when the page is stale (the default)")
-    arguments = parser.parse_args()
-    page = render()
-    if arguments.write:
-        PAGE.write_text(page, encoding="utf-8")
-        return 0
-    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page:
-        sys.stderr.write(f"docs/controls.md is stale: run `{WRITE}`\n")
-        return 1
-    return 0
+    return write_or_check(PAGE, lambda current: render(), what="docs/controls.md", command=WRITE)
 
 
 if __name__ == "__main__":

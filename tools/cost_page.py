@@ -4,12 +4,13 @@
 type that is neither priced nor known to be free when idle stops it, so that no new component is forgotten.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tools.generated_page import between_marks, write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cost.md"
@@ -196,26 +197,13 @@ def _cell(line: Line | None) -> str:
 
 def with_table(page: str) -> str:
     """The page with the table between its two marks. Raises ValueError when a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} must hold the marks {BEGIN} and {END}, between which the table goes")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return between_marks(page, PAGE.name, BEGIN, END, table())
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write or check the table of docs/cost.md.")
-    parser.add_argument("--write", action="store_true", help="put it into the page")
-    write: bool = parser.parse_args().write
-    current = PAGE.read_text(encoding="utf-8")
-    wanted = with_table(current)
-    if wanted == current:
-        return 0
-    if not write:
-        sys.stderr.write("docs/cost.md: the table is stale: run `python -m tools.cost_page --write`\n")
-        return 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    return write_or_check(
+        PAGE, with_table, what="the table of docs/cost.md", command="python -m tools.cost_page --write"
+    )
 
 
 if __name__ == "__main__":

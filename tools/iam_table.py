@@ -5,7 +5,6 @@ ends with status 1 when it is stale. What a table cannot know, it leaves in: a c
 policy as absent, so that the page shows the most that a role can reach.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from stackyard.program.deployment import Resource
 from tools.access_levels import LEVELS, Level, levels_of
+from tools.generated_page import write_or_check
 from tools.policy_documents import Statement, together
 from tools.policy_evaluator import Account, Role, account_of, decide
 from tools.role_graph import Edge, edges, principal_name, reach
@@ -302,18 +302,7 @@ def _where(where: list[str], names: list[str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write or check docs/iam.md.")
-    parser.add_argument("--write", action="store_true", help="write the page")
-    parser.add_argument("--check", action="store_true", help="status 1 when the page is stale (the default)")
-    arguments = parser.parse_args()
-    page = render(committed())
-    if arguments.write:
-        PAGE.write_text(page, encoding="utf-8")
-        return 0
-    if not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page:
-        sys.stderr.write(f"docs/iam.md is stale: run `{WRITE}`\n")
-        return 1
-    return 0
+    return write_or_check(PAGE, lambda current: render(committed()), what="docs/iam.md", command=WRITE)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ Taken from the captures of the committed stacks, from the emulator's frozen list
 markers. `python -m tools.proven --write` puts it into README.md; without it, status 1 when the README's is another.
 """
 
-import argparse
 import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.generated_page import between_marks, write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -94,26 +95,12 @@ def table() -> str:
 
 def with_table(readme: str) -> str:
     """The README with the table between its two marks. Raises ValueError when a mark is missing."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"README.md must hold the marks {BEGIN} and {END}, between which the table goes")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return between_marks(readme, README.name, BEGIN, END, table())
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write or check the README's table of what is proven where.")
-    parser.add_argument("--write", action="store_true", help="put it into README.md")
-    write: bool = parser.parse_args().write
-    current = README.read_text(encoding="utf-8")
-    wanted = with_table(current)
-    if wanted == current:
-        return 0
-    if not write:
-        sys.stderr.write("README.md: the table of what is proven is stale: run `python -m tools.proven --write`\n")
-        return 1
-    README.write_text(wanted, encoding="utf-8")
-    return 0
+    what = "the README's table of what is proven where"
+    return write_or_check(README, with_table, what=what, command="python -m tools.proven --write")
 
 
 if __name__ == "__main__":
