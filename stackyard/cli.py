@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +66,13 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)
+
+
+def _confirmation(asks: str, options: str, *, given: bool) -> Callable[[str], bool]:
+    """Puts a question, unless an option has given the answer. Raises InvalidInput at once where nobody can answer."""
+    if not (given or sys.stdin.isatty()):
+        raise InvalidInput(f"{asks}, and nobody can answer here: add {options}")
+    return lambda question: given or typer.confirm(question)
 
 
 def _write(path: Path, text: str) -> None:
@@ -140,17 +148,15 @@ def bootstrap(
     from stackyard.bootstrap.command import bootstrap, own_session
 
     root = _root()
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise InvalidInput(
-            f"bootstrap of {env!r} asks before it changes the account, and nobody can answer here: "
-            "add --yes or --dry-run"
-        )
+    confirm = _confirmation(
+        f"bootstrap of {env!r} asks before it changes the account", "--yes or --dry-run", given=yes or dry_run
+    )
     bootstrap(
         root,
         env,
         own_session,
         _console(),
-        confirm=lambda question: yes or typer.confirm(question),
+        confirm=confirm,
         dry_run=dry_run,
         restore_key=restore_key,
     )
@@ -210,14 +216,10 @@ def local_refresh(
     from stackyard.local.refresh import refresh
 
     root = _root()
-    if not (yes or preview_only or sys.stdin.isatty()):
-        raise InvalidInput(
-            f"refresh of {env!r} asks before it writes the state, and nobody can answer here: "
-            "add --yes or --preview-only"
-        )
-    drifts = refresh(
-        root, env, _console(), preview_only=preview_only, confirm=lambda question: yes or typer.confirm(question)
+    confirm = _confirmation(
+        f"refresh of {env!r} asks before it writes the state", "--yes or --preview-only", given=yes or preview_only
     )
+    drifts = refresh(root, env, _console(), preview_only=preview_only, confirm=confirm)
     if drifts and expect_no_changes:
         raise UserError(f"{len(drifts)} differences were found, and none were expected (--expect-no-changes)")
 
@@ -236,11 +238,10 @@ def local_destroy(
 
     root = _root()
     what = "including all data" if include_data else "keeping protected data"
-    if not yes:
-        if not sys.stdin.isatty():
-            raise InvalidInput(f"destroy of {env!r} ({what}) asks first, and nobody can answer here: add --yes")
-        if not typer.confirm(f"Destroy the environment {env!r}, {what}?"):
-            raise UserError("nothing was destroyed")
+    if not _confirmation(f"destroy of {env!r} ({what}) asks first", "--yes", given=yes)(
+        f"Destroy the environment {env!r}, {what}?"
+    ):
+        raise UserError("nothing was destroyed")
     console = _console()
     print_destroyed(destroy(root, env, console, include_data=include_data), env, console)
 
