@@ -6,6 +6,7 @@ stand in tables. Sources: https://developer.hashicorp.com/terraform/internals/js
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from stackyard.program.deployment import Deployment, Resource
 from stackyard.program.values import secret_blinded, to_json
 
 FORMAT_VERSION = "1.2"
+PROVIDER = "hashicorp/aws"
 
 # Modules of pulumi-aws whose types carry another word, or none, in Terraform.
 MODULES: Mapping[str, str] = {
@@ -48,31 +50,29 @@ def terraform_plan(deployment: Deployment) -> dict[str, Any]:
     """The plan that would create every AWS resource of the stack. Secrets are blinded."""
     resources = [resource for resource in deployment if resource.type.startswith("aws:")]
     addresses = {resource.urn: _address(resource) for resource in resources}
-    doubled = {address for address in addresses.values() if list(addresses.values()).count(address) > 1}
+    doubled = {address for address, count in Counter(addresses.values()).items() if count > 1}
     if doubled:
         raise ValueError(f"two resources have the address {', '.join(sorted(doubled))}: a plan cannot tell them apart")
     known = _known_values(resources, addresses)
-    planned = [{**_head(r, addresses[r.urn]), "values": _values(r)} for r in resources]
+    heads = {r.urn: _head(r, addresses[r.urn]) for r in resources}
+    values = {r.urn: _values(r) for r in resources}
     return {
         "format_version": FORMAT_VERSION,
         "terraform_version": "1.9.0",
-        "planned_values": {"root_module": {"resources": planned}},
+        "planned_values": {
+            "root_module": {"resources": [{**head, "values": values[urn]} for urn, head in heads.items()]}
+        },
         "resource_changes": [
-            {**_head(r, addresses[r.urn]), "change": {"actions": ["create"], "before": None, "after": _values(r)}}
-            for r in resources
+            {**head, "change": {"actions": ["create"], "before": None, "after": values[urn]}}
+            for urn, head in heads.items()
         ],
         "configuration": {
             "provider_config": {"aws": {"name": "aws", "full_name": PROVIDER}},
             "root_module": {
-                "resources": [
-                    {**_head(r, addresses[r.urn]), "expressions": _expressions(r, addresses, known)} for r in resources
-                ]
+                "resources": [{**heads[r.urn], "expressions": _expressions(r, addresses, known)} for r in resources]
             },
         },
     }
-
-
-PROVIDER = "hashicorp/aws"
 
 
 def terraform_type(type_: str) -> str:
