@@ -82,7 +82,7 @@ class AuditBucket(pulumi.ComponentResource):
         encrypt_by_default(name, bucket, self._kept, key_arn=args.key_arn)
         clean_up(name, versioning, self._kept, noncurrent_days=NONCURRENT_DAYS, expire_days=args.expire_days)
         self._lock(versioning)
-        self._log(bucket)
+        args.access_logs.log_accesses(name, bucket, args.bucket_name, self._kept)
         aws.s3.BucketNotification(f"{name}-events", bucket=bucket.id, eventbridge=True, opts=self._kept)
         policy = self._create_policy(public_access_block)
 
@@ -111,19 +111,6 @@ class AuditBucket(pulumi.ComponentResource):
             # By way of the versioning, without which S3 knows no lock.
             bucket=versioning.bucket,
             rule=aws.s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
-            opts=self._kept,
-        )
-
-    def _log(self, bucket: aws.s3.Bucket) -> None:
-        if not self._args.access_logs.accepts(self._args.bucket_name):
-            raise InvalidArgument(
-                f"the log bucket does not accept logs of {self._args.bucket_name}: add the name to its source_buckets"
-            )
-        aws.s3.BucketLogging(
-            f"{self._name}-logging",
-            bucket=bucket.id,
-            target_bucket=self._args.access_logs.bucket_name,
-            target_prefix=f"{self._args.bucket_name}/",
             opts=self._kept,
         )
 

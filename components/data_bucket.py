@@ -118,7 +118,7 @@ class DataBucket(pulumi.ComponentResource):
         encryption = encrypt_by_default(name, bucket, self._kept, key.arn)
         self._create_lifecycle(versioning)
         self._create_policy(public_access_block, key)
-        self._create_logging(bucket)
+        args.access_logs.log_accesses(name, bucket, args.bucket_name, self._kept)
         self._create_notification(bucket)
         self._create_lock(versioning)
         self._create_inventory(bucket)
@@ -176,19 +176,6 @@ class DataBucket(pulumi.ComponentResource):
                     *encrypted_with(self._arn, key.arn),
                 ]
             ),
-            opts=self._kept,
-        )
-
-    def _create_logging(self, bucket: aws.s3.Bucket) -> None:
-        if not self._args.access_logs.accepts(self._args.bucket_name):
-            raise InvalidArgument(
-                f"the log bucket does not accept logs of {self._args.bucket_name}: add the name to its source_buckets"
-            )
-        aws.s3.BucketLogging(
-            f"{self._name}-logging",
-            bucket=bucket.id,
-            target_bucket=self._args.access_logs.bucket_name,
-            target_prefix=f"{self._args.bucket_name}/",
             opts=self._kept,
         )
 

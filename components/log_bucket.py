@@ -85,9 +85,19 @@ class LogBucket(pulumi.ComponentResource):
         self.bucket_name = policy.bucket
         self.register_outputs({"bucketName": self.bucket_name})
 
-    def accepts(self, bucket_name: str) -> bool:
-        """Whether the access logs of a bucket may arrive here."""
-        return bucket_name in self._args.source_buckets
+    def log_accesses(self, name: str, bucket: aws.s3.Bucket, bucket_name: str, opts: ResourceOptions) -> None:
+        """Lets S3 deliver the access logs of a bucket here. Raises InvalidArgument when it is none of the sources."""
+        if bucket_name not in self._args.source_buckets:
+            raise InvalidArgument(
+                f"the log bucket does not accept logs of {bucket_name}: add the name to its source_buckets"
+            )
+        aws.s3.BucketLogging(
+            f"{name}-logging",
+            bucket=bucket.id,
+            target_bucket=self.bucket_name,
+            target_prefix=f"{bucket_name}/",
+            opts=opts,
+        )
 
     def accepts_inventory(self, bucket_name: str) -> bool:
         """Whether the inventories of a bucket may arrive here."""

@@ -10,13 +10,11 @@ from components.ci_stacks import CiStack, layers_of
 from components.log_bucket import LogBucket, LogBucketArgs
 from components.notifications import Notifications, NotificationsArgs, Severity
 from stacks.base_layer import retention_of
-from stacks.naming import physical_name
+from stacks.naming import ACCESS_LOGS, DATA, STATE, STATE_LOGS, physical_name
 from stacks.providers import location_of, stem_of
 from stacks.settings import PROJECT, Settings, present
 
-TRAIL, CONFIG, ACCESS_LOGS = "trail", "config", "access-logs"
-# As `stackyard bootstrap` and the base layer call them.
-STATE, STATE_LOGS, DATA = "state", "state-logs", "data"
+TRAIL, CONFIG = "trail", "config"
 
 
 def account_layer(settings: Settings, provider: aws.Provider) -> None:

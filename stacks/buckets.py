@@ -8,12 +8,12 @@ from components.bucket_options import InventoryFrequency, ObjectLock
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.log_bucket import LogBucket, LogBucketArgs
 from components.retention import Retention
+from stacks.naming import ACCESS_LOGS
 from stacks.providers import aws_provider, location_of, role_boundary_of
 from stacks.sections.data import DataBucket as Section
 from stacks.sections.data import Inventory
 from stacks.settings import Settings
 
-LOG_NOUN = "access-logs"
 FREQUENCIES = {Inventory.DAILY: InventoryFrequency.DAILY, Inventory.WEEKLY: InventoryFrequency.WEEKLY}
 
 
@@ -21,10 +21,10 @@ def data_buckets(settings: Settings, retention: Retention, opts: ResourceOptions
     """The buckets by their names in the settings."""
     replicas = _replicas(settings, retention)
     logs = LogBucket(
-        LOG_NOUN,
+        ACCESS_LOGS,
         LogBucketArgs(
             location=location_of(settings),
-            bucket_name=settings.physical_name(LOG_NOUN),
+            bucket_name=settings.physical_name(ACCESS_LOGS),
             source_buckets=[settings.physical_name(bucket.name) for bucket in settings.data_buckets],
             inventory_buckets=[settings.physical_name(b.name) for b in settings.data_buckets if b.inventory],
             retention=retention,
@@ -72,10 +72,10 @@ def _replicas_in(
     opts = ResourceOptions(providers=[aws_provider(settings, region)])
     names = {bucket.name: settings.physical_name(bucket.name, region=region) for bucket in buckets}
     logs = LogBucket(
-        f"{LOG_NOUN}-{region}",
+        f"{ACCESS_LOGS}-{region}",
         LogBucketArgs(
             location=location_of(settings, region),
-            bucket_name=settings.physical_name(LOG_NOUN, region=region),
+            bucket_name=settings.physical_name(ACCESS_LOGS, region=region),
             source_buckets=list(names.values()),
             retention=retention,
         ),

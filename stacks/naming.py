@@ -5,6 +5,10 @@ from stackyard.errors import InvalidInput
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_LENGTH = 63
 
+# Nouns of buckets that more than one place must call alike: components, settings' rules, CI's roles, the bootstrap.
+DATA, ACCESS_LOGS = "data", "access-logs"
+STATE, STATE_LOGS = "state", "state-logs"
+
 
 def physical_name(
     *, prefix: str, environment: str, noun: str, account_id: str, region: str, limit: int = BUCKET_NAME_LENGTH

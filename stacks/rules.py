@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pipelines.declaration import declarations
-from stacks.naming import BUCKET_NAME_LENGTH
+from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment, Layer
@@ -43,11 +43,9 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
     PLATFORM: ("dataBuckets", "cluster", "nodePools"),
     ACCOUNT: ("account", "ci"),
 }
-PIPELINE_BUCKET = "data"
 GENERAL_POOL = "general"
 ZONE_REASON = "environment.region says where the stack lives, and zones of another region cannot be used"
-LOG_BUCKET = "access-logs"
-OWN_BUCKETS = (LOG_BUCKET, "state", "state-logs")
+OWN_BUCKETS = (ACCESS_LOGS, STATE, STATE_LOGS)
 """Buckets beside the configured ones: of components, and of `stackyard bootstrap`."""
 
 
@@ -169,13 +167,13 @@ def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
 def _bucket_problems(draft: Draft) -> Iterator[Problem]:
     yield from _duplicates(draft, "dataBuckets", draft.data_buckets)
     named = {bucket.name for bucket in draft.data_buckets.values()}
-    if "dataBuckets" in draft.given and PIPELINE_BUCKET not in named and draft.names_known("dataBuckets"):
+    if "dataBuckets" in draft.given and DATA not in named and draft.names_known("dataBuckets"):
         yield problem(
             "dataBuckets",
             MISSING,
-            f"must have one called {PIPELINE_BUCKET}",
+            f"must have one called {DATA}",
             "pipelines read and write there",
-            [{"name": PIPELINE_BUCKET}],
+            [{"name": DATA}],
         )
     yield from _physical_name_problems(draft)
 
@@ -225,7 +223,7 @@ def _replica_problems(path: str, bucket: DataBucket, environment: Environment, n
             "a copy in the same region is lost together with the original",
         )
         return
-    names = (bucket.name, LOG_BUCKET)
+    names = (bucket.name, ACCESS_LOGS)
     if taken := sorted({f"{name}-{bucket.replica_region}" for name in names} & named):
         yield problem(
             f"{path}.replicaRegion",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from components.aws_location import AwsLocation
     from components.iam_policies import Statement
 
-STATE, STATE_LOGS = "state", "state-logs"
 """Nouns of the two buckets in their physical names; stacks/rules.py keeps data buckets from taking them."""
 STORE_TAG = "state-store"
 """Marks the key from the moment that it exists: a run that is killed before the alias is there finds it by this."""
@@ -133,6 +132,8 @@ def state_store(root: Path, environment: str) -> StateStore:
             f"({', '.join(' '.join(home) for home in sorted(homes))}), but one environment lives in one place: "
             "make environment.accountId and environment.region the same in their files"
         )
+    from stacks.naming import STATE, STATE_LOGS
+
     first = next(iter(found.values()))
     return StateStore(
         environment=environment,
