@@ -139,6 +139,12 @@ def marker(endpoint: str, *, name: str = "state-id") -> str | None:
     return notes(endpoint).get(name)
 
 
+def holds_states(endpoint: str, places: Places) -> bool:
+    """Whether the emulator holds what the environment's states say: it keeps everything in memory only."""
+    known = places.state_id
+    return known.exists() and marker(endpoint) == known.read_text(encoding="utf-8").strip()
+
+
 def put_note(endpoint: str, name: str, value: str) -> None:
     """Writes a note into the emulator that is lost exactly when its resources are."""
     ssm = safety.client("ssm", endpoint=endpoint, region=MARKER_REGION)

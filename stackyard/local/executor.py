@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stackyard.errors import NotWritten, UserError
+from stackyard.local import attempts
 from stackyard.local.applied import Applied
-from stackyard.local.aws import attempts
 from stackyard.program.child import Request
 from stackyard.program.deployment import Resource
 from stackyard.program.derived import stable_uuid
@@ -17,6 +17,10 @@ from stackyard.program.executor import Done, Executor
 from stackyard.program.journal import Journal
 from stackyard.program.ledger import key
 from stackyard.program.values import Value, plain
+
+if TYPE_CHECKING:
+    from stackyard.local.aws import AwsProvider
+    from stackyard.local.kubernetes.provider import KubernetesProvider
 
 # Client and emulator are both Python: more than this many calls at once bring nothing.
 WORKERS = 6
@@ -125,6 +129,25 @@ def _done(applied: Applied, goal: Resource) -> Done:
     return Done(id=applied.id, outputs=outputs, recorded=applied.recorded)
 
 
+def embedded_providers(
+    *, endpoint: str, account_id: str, region: str, kubernetes_store: Path, kubernetes_version: str
+) -> "dict[str, AwsProvider | KubernetesProvider]":
+    """The two providers by package: the emulator's, whose clusters are the object store, and the object store's."""
+    from stackyard.local.aws import AwsProvider
+    from stackyard.local.kubernetes import store
+    from stackyard.local.kubernetes.provider import KubernetesProvider
+
+    aws = AwsProvider(
+        endpoint=endpoint,
+        account_id=account_id,
+        region=region,
+        cluster_endpoint=store.ENDPOINT,
+        cluster_ca=store.CERTIFICATE_AUTHORITY,
+    )
+    objects = store.Store(kubernetes_store)
+    return {"aws": aws, "kubernetes": KubernetesProvider(store=objects, kubernetes_version=kubernetes_version)}
+
+
 def local_executor(
     request: Request, report: Callable[[Step], None], stop: Callable[[UserError], None]
 ) -> tuple[Executor, Callable[[Step], None], int]:
@@ -132,24 +155,19 @@ def local_executor(
 
     `stop` ends the process at once: a step that the journal cannot take must not be followed by another.
     """
-    from stackyard.local.aws import AwsProvider
-    from stackyard.local.kubernetes import store as kubernetes_store
-    from stackyard.local.kubernetes.provider import KubernetesProvider
     from stackyard.local.safety import assert_emulator, guard_sockets
 
     target = LocalTarget(**request.local)
     guard_sockets()
     assert_emulator(target.endpoint, request.account_id)
-    aws = AwsProvider(
+    providers = embedded_providers(
         endpoint=target.endpoint,
         account_id=request.account_id,
         region=request.region,
-        cluster_endpoint=kubernetes_store.ENDPOINT,
-        cluster_ca=kubernetes_store.CERTIFICATE_AUTHORITY,
+        kubernetes_store=Path(target.kubernetes_store),
+        kubernetes_version=target.kubernetes_version,
     )
-    store = kubernetes_store.Store(Path(target.kubernetes_store))
-    kubernetes = KubernetesProvider(store=store, kubernetes_version=target.kubernetes_version)
-    executor = LocalExecutor({"aws": aws, "kubernetes": kubernetes}, include_data=target.include_data)
+    executor = LocalExecutor(providers, include_data=target.include_data)
     return executor, _journalled(report, Journal(Path(target.journal)), stop), WORKERS
 
 

@@ -14,8 +14,8 @@ from stackyard.local import drift, emulator
 from stackyard.local.applied import Live
 from stackyard.local.drift import Drift, Rank
 from stackyard.local.environment import LocalEnvironment, local_environment
-from stackyard.local.executor import WORKERS, sent
-from stackyard.local.places import env_option
+from stackyard.local.executor import WORKERS, embedded_providers, sent
+from stackyard.local.places import typed
 from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator
 from stackyard.local.stack_run import settle
@@ -73,10 +73,9 @@ def refresh(
         for config, refreshed in found:
             _report(config, refreshed, console)
         drifts = [one for _, refreshed in found for one in refreshed.drifts]
-        option = env_option(name)
         if drifts and preview_only:
             console.print(
-                f"\nThe state was left as it is. `stackyard local refresh{option}`, then `stackyard local up{option}` "
+                f"\nThe state was left as it is. {typed('local refresh', name)}, then {typed('local up', name)} "
                 "sets everything back."
             )
         elif drifts:
@@ -84,25 +83,24 @@ def refresh(
                 raise UserError("the state was left as it is")
             for config, refreshed in found:
                 settle(places, config.stack, refreshed.after)
-            console.print(f"\nThe state says so now: `stackyard local up{option}` sets everything back.")
+            console.print(f"\nThe state says so now: {typed('local up', name)} sets everything back.")
     return drifts
 
 
 def _endpoint(environment: LocalEnvironment) -> str:
     """The environment's emulator, if it holds what the states are about."""
-    places, option = environment.places, env_option(environment.name)
+    places, again = environment.places, typed("local up", environment.name)
     server = emulator.running(places)
     if server is None:
         raise UserError(
             f"the emulator of {environment.name!r} does not run, so there is nothing to compare the state with: "
-            f"`stackyard local up{option}` starts it and provisions everything as the program says"
+            f"{again} starts it and provisions everything as the program says"
         )
     assert_emulator(server.endpoint, environment.account_id)
-    known = places.state_id
-    if not known.exists() or emulator.marker(server.endpoint) != known.read_text(encoding="utf-8").strip():
+    if not emulator.holds_states(server.endpoint, places):
         raise UserError(
             f"the emulator of {environment.name!r} does not hold what the state is about (it was restarted or "
-            f"emptied): everything would count as deleted. `stackyard local up{option}` provisions it again"
+            f"emptied): everything would count as deleted. {again} provisions it again"
         )
     return server.endpoint
 
@@ -113,25 +111,18 @@ def _read(environment: LocalEnvironment, config: StackConfig, endpoint: str) -> 
     if places.journal(config.stack).exists() or (before and before.pending_operations):
         raise UserError(
             f"an earlier run of {config.stack} was interrupted, so its state is not complete: "
-            f"`stackyard local up{env_option(environment.name)}` goes on from there"
+            f"{typed('local up', environment.name)} goes on from there"
         )
     if before is None:
         return None
-    from stackyard.local.aws import AwsProvider
-    from stackyard.local.kubernetes import store as kubernetes_store
-    from stackyard.local.kubernetes.provider import KubernetesProvider
-
-    aws = AwsProvider(
+    providers = embedded_providers(
         endpoint=endpoint,
         account_id=environment.account_id,
         region=environment.region,
-        cluster_endpoint=kubernetes_store.ENDPOINT,
-        cluster_ca=kubernetes_store.CERTIFICATE_AUTHORITY,
+        kubernetes_store=places.kubernetes_objects,
+        kubernetes_version=environment.kubernetes_version,
     )
-    kubernetes = KubernetesProvider(
-        store=kubernetes_store.Store(places.kubernetes_objects), kubernetes_version=environment.kubernetes_version
-    )
-    return compare(before, {"aws": aws, _KUBERNETES: kubernetes})
+    return compare(before, providers)
 
 
 def compare(before: Deployment, readers: Mapping[str, Reader]) -> Refreshed:

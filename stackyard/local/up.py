@@ -46,7 +46,7 @@ def up(root: Path, name: str, console: Console) -> Provisioned:
         server = emulator.start(environment.places)
         assert_emulator(server.endpoint, environment.account_id)
         _header(environment, server, console)
-        lost = _emulator_lost(environment.places, server.endpoint)
+        lost = not emulator.holds_states(server.endpoint, environment.places)
         if lost:
             _forget(environment, server.endpoint, console)
             # Before the first write: a run that is killed must find its own resources again.
@@ -166,11 +166,6 @@ def _state_id(places: Places) -> str:
     if not places.state_id.exists():
         state.write_private(places.state_id, uuid.uuid4().hex)
     return places.state_id.read_text(encoding="utf-8").strip()
-
-
-def _emulator_lost(places: Places, endpoint: str) -> bool:
-    """Whether the emulator does not hold what the states say: it keeps everything in memory only."""
-    return emulator.marker(endpoint) != _state_id(places)
 
 
 def _forget(environment: LocalEnvironment, endpoint: str, console: Console) -> None:

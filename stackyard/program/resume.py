@@ -1,6 +1,7 @@
 """Steps of unknown result are carried out again, with the tokens that their calls had: nothing happens twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from stackyard.errors import UserError
 from stackyard.program.deployment import Deployment, PendingOperation, Resource
@@ -30,13 +31,13 @@ def roll_forward(
                 failures.append(str(error))
             else:
                 ledger.refused(*key(operation))
-            observe(Step(**{**vars(step), "phase": "failed", "message": str(error), "unknown": error.unknown}))
+            observe(replace(step, phase="failed", message=str(error), unknown=error.unknown))
             continue
         if after is None:
             ledger.gone(operation.op, operation.resource.urn, operation.resource.id)
         else:
             ledger.done(operation.op, after, operation.prior)
-        observe(Step(**{**vars(step), "phase": "done", "resource": after or operation.resource}))
+        observe(replace(step, phase="done", resource=after or operation.resource))
     return ledger.result(), failures
 
 

@@ -209,7 +209,10 @@ def write(path: Path, deployment: Deployment) -> None:
     if path.exists():
         if path.read_text(encoding="utf-8", errors="replace") == text:
             return
-        _back_up(path)
+        try:
+            _back_up(path)
+        except OSError as error:
+            raise NotWritten(path, error) from None
     write_private(path, text)
 
 

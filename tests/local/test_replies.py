@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from stackyard.local import emulator, inventory
-from stackyard.local.aws.attempts import attempt, marks, undoing
+from stackyard.local.attempts import attempt, marks, undoing
 from stackyard.local.aws.clients import Clients
 from stackyard.local.replies import CALL_HEADER, REPLIES_PATH, UNDO_HEADER, Replies, Reply
 from stackyard.local.server import Application

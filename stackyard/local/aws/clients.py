@@ -10,7 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.model import OperationModel, ServiceModel
 
-from stackyard.local.aws import answers, attempts
+from stackyard.local import attempts
+from stackyard.local.aws import answers
 from stackyard.local.safety import DUMMY_ACCESS_KEY_ID, DUMMY_SECRET_ACCESS_KEY, bare_session, require_loopback
 
 # Calls run in the threads of the registration loop; fewer connections than threads would make them wait.

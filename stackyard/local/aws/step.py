@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from stackyard.errors import UserError
 from stackyard.local.applied import Applied
+from stackyard.local.attempts import undoing
 from stackyard.local.aws import answers, convert, documents, expressions, unsupported, validate
-from stackyard.local.aws.attempts import undoing
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.errors import Problem, ProviderError, shown
 from stackyard.local.aws.expressions import Pending

@@ -70,7 +70,7 @@ def _holds_contents(places: Places) -> bool:
     if server is None or emulator.identity(server.endpoint, timeout_s=3) is None:
         return False
     try:
-        return emulator.marker(server.endpoint) == places.state_id.read_text(encoding="utf-8").strip()
+        return emulator.holds_states(server.endpoint, places)
     except OSError:
         return False
 

@@ -13,7 +13,7 @@ LEFTOVERS = (
     "*.tmp",
     "*.restoring",
     "state/*.tmp",
-    "kubernetes/*.new",
+    "kubernetes/*.tmp",
     "mirror/*.new",
     "mirror/generations/*.new",
     "mirror/blobs/new-*",

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackyard.errors import UserError
+from stackyard.program.state import write_private
 
 Object = dict[str, Any]
 
@@ -126,14 +126,7 @@ class Store:
             ) from error
 
     def _write(self, content: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file, indent=1, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
+        write_private(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def uid_of(urn: str) -> str:
