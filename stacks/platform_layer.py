@@ -5,25 +5,25 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.bucket_access import BucketAccess
-from components.chart_pin import ChartPin
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
 from components.cluster_access import ClusterAccess, ClusterAccessArgs
-from components.cluster_addons import ADDONS, NODE_ADDONS, ClusterAddons, ClusterAddonsArgs
 from components.monitoring_crds import MonitoringCrds, MonitoringCrdsArgs
 from components.namespaces import NamespaceQuota
 from components.pipeline_deployment import PipelineDeployment, PipelineDeploymentArgs
 from components.pipeline_engine import RUNS_QUOTA, PipelineEngine, PipelineEngineArgs
 from components.secret_delivery import ADDON as SECRET_DELIVERY_ADDON
 from components.secret_delivery import SecretDelivery, SecretDeliveryArgs
-from components.system_nodes import SystemNodes, SystemNodesArgs
+from components.system_nodes import SystemNodes
 from pipelines.compile.compiled import package_asset_path, read_compiled, require_package
 from pipelines.contract import Contract
 from pipelines.declaration import declaration
 from stacks.base_outputs import BaseOutputs
 from stacks.images import image_of, missing_image, refuse_examples
+from stacks.nodes import system_nodes
+from stacks.pins import chart_of, pinned
 from stacks.providers import location_of, role_boundary_of, stem_of
 from stacks.settings import Settings, present
-from stacks.versions import CHARTS, KUBERNETES_VERSIONS, KubernetesVersion
+from stacks.versions import CHARTS
 from stackyard.errors import UserError
 
 NAMESPACE = "pipelines"
@@ -39,10 +39,10 @@ def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider
     opts = ResourceOptions(providers=[provider])
     cluster = _cluster(settings, base, opts)
     _cluster_access(settings, cluster, opts)
-    nodes = _nodes(settings, base, cluster, opts)
+    nodes = system_nodes(settings, base, cluster, opts)
     _secret_delivery(settings, cluster, nodes, opts)
     in_cluster = ResourceOptions(providers=[provider, cluster.kubernetes])
-    MonitoringCrds("monitoring-crds", MonitoringCrdsArgs(chart=_chart("prometheus-operator-crds")), in_cluster)
+    MonitoringCrds("monitoring-crds", MonitoringCrdsArgs(chart=chart_of("prometheus-operator-crds")), in_cluster)
     engine = _pipeline_engine(settings, in_cluster)
     _pipelines(settings, base, engine, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
@@ -94,49 +94,8 @@ def _cluster_access(settings: Settings, cluster: Cluster, opts: ResourceOptions)
         ClusterAccess("cluster-access", args, opts)
 
 
-def _nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: ResourceOptions) -> SystemNodes:
-    """Network and credentials, then nodes, then what needs a node to run on."""
-    pinned, location = _pinned(settings), location_of(settings)
-    versions = {name: addon.version for name, addon in pinned.addons.items() if name in ADDONS}
-    first = ClusterAddons(
-        "node-addons",
-        ClusterAddonsArgs(
-            location=location,
-            cluster=cluster,
-            versions={n: versions[n] for n in NODE_ADDONS},
-            permissions_boundary=role_boundary_of(settings),
-        ),
-        opts,
-    )
-    nodes = SystemNodes(
-        "system-nodes",
-        SystemNodesArgs(
-            location=location,
-            cluster=cluster,
-            kubernetes_version=pinned.version,
-            release_version=pinned.node_image.release_version,
-            subnet_ids=base.private_subnet_ids,
-            permissions_boundary=role_boundary_of(settings),
-            after=[first],
-        ),
-        opts,
-    )
-    ClusterAddons(
-        "cluster-addons",
-        ClusterAddonsArgs(
-            location=location,
-            cluster=cluster,
-            versions={name: version for name, version in versions.items() if name not in NODE_ADDONS},
-            permissions_boundary=role_boundary_of(settings),
-            after=[nodes],
-        ),
-        opts,
-    )
-    return nodes
-
-
 def _secret_delivery(settings: Settings, cluster: Cluster, nodes: SystemNodes, opts: ResourceOptions) -> None:
-    addon = _pinned(settings).addons.get(SECRET_DELIVERY_ADDON)
+    addon = pinned(settings).addons.get(SECRET_DELIVERY_ADDON)
     if addon is None:
         # Nothing that needs it can be deployed on such a version; nothing else is in its way.
         pulumi.log.warn(
@@ -151,21 +110,12 @@ def _secret_delivery(settings: Settings, cluster: Cluster, nodes: SystemNodes, o
     )
 
 
-def _pinned(settings: Settings) -> KubernetesVersion:
-    return KUBERNETES_VERSIONS[present(settings.cluster).kubernetes_version]
-
-
-def _chart(name: str) -> ChartPin:
-    chart = CHARTS[name]
-    return ChartPin(chart=chart.name, version=chart.version, repository=chart.repository)
-
-
 def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngine:
     chart = CHARTS["argo-workflows"]
     return PipelineEngine(
         "pipeline-engine",
         PipelineEngineArgs(
-            chart=_chart("argo-workflows"),
+            chart=chart_of("argo-workflows"),
             app_version=chart.app_version,
             namespaces=(NAMESPACE,),
             quota=_quota(settings),
