@@ -1,4 +1,4 @@
-"""Fifth step: is the candidate better than the champion, on the same flights, by enough to be worth a change?"""
+"""At registration: is the candidate better than the champion, on the same flights, by enough to be worth a change?"""
 
 from __future__ import annotations
 

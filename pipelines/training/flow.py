@@ -108,24 +108,26 @@ class TrainingFlow(FlowSpec):
     @timeout(minutes=30)
     @step
     def evaluate(self) -> None:
-        from pipelines.training.compare import compare
         from pipelines.training.evaluate import evaluate
 
         with told_plainly():
             self.results = evaluate(self.trained.model_uri, self.evaluation, model_sha256=self.trained.model_sha256)
-            tracking_uri = Contract.from_environment().tracking_uri
-            self.comparison = compare(self.results, self.evaluation, tracking_uri=tracking_uri, margin=self.margin)
         self.next(self.register)
 
     @retry(times=2, minutes_between_retries=1)
     @timeout(minutes=30)
     @step(end=True)
     def register(self) -> None:
+        from pipelines.training.compare import compare
         from pipelines.training.register import Lineage, register
         from pipelines.training.summary import write_summary
 
         with told_plainly():
             contract = Contract.from_environment()
+            # Here, not with the evaluation: only this step talks to MLflow, and the champion is the one of this moment.
+            self.comparison = compare(
+                self.results, self.evaluation, tracking_uri=contract.tracking_uri, margin=self.margin
+            )
             lineage = Lineage(
                 pipeline_run_id=_run_id(),
                 code_package_sha256=os.environ.get("METAFLOW_CODE_SHA", UNPACKAGED),
