@@ -38,6 +38,9 @@ class AccountGuardArgs:
     stem: str
     """Stem of fixed names, `<prefix>-<environment>`: the trail is `<stem>-trail`."""
 
+    disk_key_alias: str
+    """Alias of the key of disks, `alias/…`: by it Karpenter's role (`using_disk_key`) finds the key."""
+
     trail_bucket: str
     """Physical name of the bucket that CloudTrail writes into."""
 
@@ -80,7 +83,7 @@ class AccountGuard(pulumi.ComponentResource):
 
     trail_arn: Output[str]
     disk_key_arn: Output[str]
-    """Key of disks. Who starts instances with a role of its own, Karpenter for instance, needs `using_disk_key`."""
+    """Key of disks."""
     detector_id: Output[str]
 
     def __init__(self, name: str, args: AccountGuardArgs, opts: ResourceOptions | None = None):
@@ -265,6 +268,10 @@ class AccountGuard(pulumi.ComponentResource):
     def _encrypt_disks(self) -> aws.kms.Key:
         roles = [self._linked_role(noun, service).arn for noun, service in DISK_SERVICES.items()]
         key = self._key("disk", "Disks of instances", used_by_disk_services(roles))
+        # Who starts nodes knows no key of another stack's: it finds this one by name.
+        aws.kms.Alias(
+            f"{self._name}-disk-key-alias", name=self._args.disk_key_alias, target_key_id=key.key_id, opts=self._child
+        )
         default = aws.ebs.DefaultKmsKey(f"{self._name}-disk-default-key", key_arn=key.arn, opts=self._child)
         after = ResourceOptions.merge(self._child, ResourceOptions(depends_on=[default]))
         aws.ebs.EncryptionByDefault(f"{self._name}-disk-encryption", enabled=True, opts=after)
@@ -336,20 +343,30 @@ def used_by_disk_services(role_arns: Sequence[Input[str]]) -> list[Statement]:
     ]
 
 
-def using_disk_key(key_arn: Input[str], location: AwsLocation) -> list[Statement]:
-    """What a role needs that starts instances itself: the key of disks, through EC2 alone."""
+def using_disk_key(alias: str, location: AwsLocation) -> list[Statement]:
+    """What a role needs that starts instances itself: the key of disks, found by its alias, through EC2 alone.
+
+    Grants nothing in an account without such a key. Source:
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    keys = [location.arn("kms", "key/*")]
     through = {"kms:ViaService": f"ec2.{location.region}.{location.dns_suffix}"}
+    named = {"kms:ResourceAliases": alias}
     return [
         Statement(
             sid="EncryptDisks",
             actions=DISK_KEY_ACTIONS,
-            resources=[key_arn],
-            conditions={"StringEquals": through},
+            resources=keys,
+            conditions={"StringEquals": through, "ForAnyValue:StringEquals": named},
         ),
         Statement(
             sid="GrantDisks",
             actions=["kms:CreateGrant"],
-            resources=[key_arn],
-            conditions={"StringEquals": through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            resources=keys,
+            conditions={
+                "StringEquals": through,
+                "ForAnyValue:StringEquals": named,
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
+            },
         ),
     ]

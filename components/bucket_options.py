@@ -10,6 +10,7 @@ from components.aws_location import AwsLocation
 from components.bucket_policies import INVENTORY_PREFIX
 from components.iam_policies import Conditions, Statement, identity_policy, render
 from components.invalid_argument import InvalidArgument
+from components.role_names import KEEPS_ITS_NAME, role_name
 
 REPLICATION_SERVICE = "s3.amazonaws.com"
 ROLE_SESSION_SECONDS = 3600
@@ -80,6 +81,10 @@ class ReplicationEnd:
     """The bucket's name, known once it keeps versions: S3 replicates between such buckets only."""
     key_arn: Input[str]
     locked: bool
+
+    @property
+    def bucket_name(self) -> str:
+        return self.bucket_arn.rsplit(":", 1)[-1]
 
 
 def lock_objects(
@@ -184,12 +189,13 @@ def replication_role(
     """Reads versions of the source and writes them to the replica; both keys through S3 alone."""
     role = aws.iam.Role(
         f"{name}-replication-role",
+        name=role_name(source.bucket_name, "replication"),
         description=f"Copies new objects to {replica.location.region}",
         assume_role_policy=_trust(source),
         max_session_duration=ROLE_SESSION_SECONDS,
         permissions_boundary=permissions_boundary,
         tags=tags,
-        opts=opts,
+        opts=ResourceOptions.merge(opts, KEEPS_ITS_NAME),
     )
     aws.iam.RolePolicy(
         f"{name}-replication-role-policy",

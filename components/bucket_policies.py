@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pulumi import Input
 
 from components.aws_location import AwsLocation
-from components.iam_policies import ANYONE, Effect, Statement
+from components.iam_policies import ANYONE, Conditions, Effect, Statement
 
 LOG_DELIVERY_SERVICE = "logging.s3.amazonaws.com"
 INVENTORY_SERVICE = "s3.amazonaws.com"
@@ -46,23 +46,31 @@ def configured_by_own_account_only(bucket_arn: str, location: AwsLocation) -> St
 
 
 def encrypted_with(bucket_arn: str, key_arn: Input[str]) -> list[Statement]:
-    """Objects are encrypted with this key. A request that says nothing is fine: the bucket's default applies."""
+    """Objects are encrypted with this key. A request that says nothing is fine: the bucket's default applies.
 
-    def deny(sid: str, operator: str, key: str, value: Input[str]) -> Statement:
+    A comparison that something is not equal also holds for what is not there, with `IfExists` too: hence `Null`.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    header = "s3:x-amz-server-side-encryption"
+
+    def deny(sid: str, conditions: Conditions) -> Statement:
         return Statement(
             sid=sid,
             effect=Effect.DENY,
             actions=["s3:PutObject"],
             resources=[f"{bucket_arn}/*"],
             principals=ANYONE,
-            conditions={operator: {key: value}},
+            conditions=conditions,
         )
 
+    def other_than(key: str, value: Input[str]) -> Conditions:
+        return {"StringNotEquals": {key: value}, "Null": {key: "false"}}
+
     return [
-        deny("KmsOnly", "StringNotEqualsIfExists", "s3:x-amz-server-side-encryption", "aws:kms"),
-        deny("OwnKeyOnly", "StringNotEqualsIfExists", "s3:x-amz-server-side-encryption-aws-kms-key-id", key_arn),
+        deny("KmsOnly", other_than(header, "aws:kms")),
+        deny("OwnKeyOnly", other_than(f"{header}-aws-kms-key-id", key_arn)),
         # A key that the caller keeps is how extortion by encryption works.
-        deny("NoCustomerKey", "Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false"),
+        deny("NoCustomerKey", {"Null": {f"{header}-customer-algorithm": "false"}}),
     ]
 
 

@@ -15,6 +15,7 @@ from components.iam_policies import Statement, identity_policy, service_trust_po
 from components.invalid_argument import InvalidArgument
 from components.log_groups import check_retention_days
 from components.retention import PROTECTED, Retention
+from components.role_names import KEEPS_ITS_NAME, role_name
 from components.tagging import child_tags
 
 SERVICE = "codebuild.amazonaws.com"
@@ -216,13 +217,14 @@ class BuildRunner(pulumi.ComponentResource):
         name, location = f"{self._name}-{runner}-role", self._args.location
         role = aws.iam.Role(
             name,
+            name=role_name(self._args.stem, name),
             assume_role_policy=service_trust_policy(
                 SERVICE, location, location.arn("codebuild", f"project/{self._project_name(runner)}")
             ),
             permissions_boundary=self._args.permissions_boundary,
             max_session_duration=ROLE_SESSION_SECONDS,
             tags=self._tags(name),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
         )
         policy = aws.iam.RolePolicy(
             f"{name}-policy",

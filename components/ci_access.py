@@ -15,6 +15,7 @@ from components.ci_stacks import CiNames, CiPurpose, CiStack
 from components.ci_trust import AUDIENCE, ISSUER, environment_subject, github_trust_policy
 from components.iam_policies import identity_policy
 from components.invalid_argument import InvalidArgument
+from components.role_names import LONGEST_ROLE_NAME
 from components.tagging import child_tags
 
 # A deployment that takes longer has to be split; a stolen token is worth an hour.
@@ -22,7 +23,6 @@ SESSION_SECONDS = 3600
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: 10 unless AWS was asked for more.
 MOST_POLICIES_PER_ROLE = 10
-LONGEST_ROLE_NAME = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,3 +185,18 @@ def _check_stacks(stacks: Sequence[CiStack]) -> None:
         raise InvalidArgument(
             "the stack 'account' holds CI's own permissions, so CI never deploys it: leave it out of the stacks of CI"
         )
+    _check_environments(sorted({stack.environment for stack in stacks}))
+
+
+def _check_environments(names: Sequence[str]) -> None:
+    for name in names:
+        if name == "ci" or name.startswith("ci-"):
+            raise InvalidArgument(
+                f"an environment called {name!r} cannot be deployed by CI: names of its roles would begin like those "
+                "of CI's own, which nobody from CI may change; call it for example 'build'"
+            )
+        if longer := [other for other in names if other.startswith(f"{name}-")]:
+            raise InvalidArgument(
+                f"the environments {name!r} and {longer[0]!r} cannot be told apart by the names of their buckets and "
+                "roles, so CI cannot deploy both in one account: give one another name or an account of its own"
+            )

@@ -14,16 +14,22 @@ from components.iam_policies import Effect, Statement, render
 # Services of the base and the platform layer, and of what runs in them. Those that watch the account (CloudTrail,
 # GuardDuty, Config, Access Analyzer, Organizations) are not among them: CI cannot switch them off.
 SERVICES = (
-    "aps", "autoscaling", "budgets", "ce", "cloudwatch", "codebuild", "codeconnections", "codestar-connections", "ec2",
+    "aps", "autoscaling", "budgets", "cloudwatch", "codebuild", "codeconnections", "codestar-connections", "ec2",
     "ecr", "eks", "eks-auth", "elasticloadbalancing", "events", "kms", "logs", "pricing", "rds", "rds-db", "s3",
     "secretsmanager", "sns", "sqs", "ssm", "ssmmessages", "sts",
 )  # fmt: skip
 
+# Beyond those services: what an interface endpoint with private DNS asks of whoever makes it.
+SINGLE_ACTIONS = ("iam:Get*", "iam:List*", "route53:AssociateVPCWithHostedZone")
+
+# Karpenter makes instance profiles for the nodes that it starts.
+PROFILE_ACTIONS = (
+    "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile",
+    "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:UntagInstanceProfile",
+)  # fmt: skip
 ROLE_ACTIONS = (
-    "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:CreateServiceLinkedRole",
-    "iam:DeleteInstanceProfile", "iam:DeleteRole", "iam:Get*", "iam:List*", "iam:PassRole",
-    "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:TagRole", "iam:UntagInstanceProfile",
-    "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
+    "iam:DeleteRole", "iam:PassRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
 )  # fmt: skip
 
 # Those for which IAM knows the boundary of the role in question:
@@ -61,14 +67,22 @@ def boundary_statements(names: CiNames, stacks: Sequence[CiStack]) -> list[State
     state_buckets = sorted({stack.state_bucket for stack in stacks})
     # The log of who read the states is as worthy of protection as they are.
     stores = [*state_buckets, *sorted({stack.state_log_bucket for stack in stacks})]
+    roles = [names.role_arns(environment) for environment in sorted({stack.environment for stack in stacks})]
     arns = [arn for name in stores for arn in (location.bucket_arn(name), f"{location.bucket_arn(name)}/*")]
     return [
-        Statement(sid="Services", actions=[f"{service}:*" for service in SERVICES], resources=["*"]),
-        Statement(sid="Roles", actions=ROLE_ACTIONS, resources=["*"]),
+        Statement(
+            sid="Services",
+            actions=[*(f"{service}:*" for service in SERVICES), *SINGLE_ACTIONS],
+            resources=["*"],
+        ),
+        Statement(sid="LinkedRoles", actions=["iam:CreateServiceLinkedRole"], resources=["*"]),
+        Statement(sid="Profiles", actions=PROFILE_ACTIONS, resources=[names.any_profile_arn]),
+        # The environments' own roles alone: the trust of nobody else's can be changed, and nobody else's is passed.
+        Statement(sid="Roles", actions=ROLE_ACTIONS, resources=roles),
         Statement(
             sid="BoundedRoles",
             actions=BOUNDED_ACTIONS,
-            resources=["*"],
+            resources=roles,
             conditions={"StringEquals": {"iam:PermissionsBoundary": names.boundary_arn}},
         ),
         _denied("CiItself", CHANGES_OF_CI, names.protected_arns),

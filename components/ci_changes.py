@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.ci_permissions import Groups, environment_buckets, reading_groups, tagged, tagging
+from components.ci_permissions import Groups, environment_buckets, reading_groups, tagged, tagging, unclaimed
 from components.ci_stacks import CiLayer, CiNames, CiPurpose, CiStack, by_alias
-from components.iam_policies import Statement
+from components.iam_policies import Conditions, Statement
 
 # Services that components hand a role to. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 PASSED_TO: Mapping[CiLayer, Sequence[str]] = {
-    CiLayer.BASE: ("codebuild.amazonaws.com", "monitoring.rds.amazonaws.com", "s3.amazonaws.com",
+    CiLayer.BASE: ("codebuild.amazonaws.com", "ecr.amazonaws.com", "monitoring.rds.amazonaws.com", "s3.amazonaws.com",
                    "vpc-flow-logs.amazonaws.com"),
     CiLayer.PLATFORM: ("ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com"),
 }  # fmt: skip
@@ -24,33 +24,30 @@ ROLE_CHANGES = (
     "iam:UpdateRoleDescription",
 )  # fmt: skip
 BOUNDED_ROLE_CHANGES = (
-    "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
-    "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
-)  # fmt: skip
-PROFILE_CHANGES = (
-    "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile",
-    "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:UntagInstanceProfile",
+    "iam:AttachRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
 )  # fmt: skip
 
-# Networks: most calls name several resources, of which not all have tags yet, so the region narrows them.
+# Networks: most calls name several resources, of which not all have tags yet.
 NETWORK_CREATES = (
     "ec2:AllocateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:CreateFlowLogs",
     "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRoute", "ec2:CreateRouteTable",
     "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpc", "ec2:CreateVpcEndpoint",
     "ec2:AssociateVpcCidrBlock",
     # The default security group has no tags when its rules are taken away.
-    "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress",
-    "ec2:RevokeSecurityGroupIngress",
+    "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:ModifySecurityGroupRules",
+    "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
 )  # fmt: skip
 NETWORK_CHANGES = (
     "ec2:CreateTags", "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute",
     "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc",
     "ec2:DeleteVpcEndpoints", "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable",
-    "ec2:DisassociateVpcCidrBlock", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute",
-    "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ModifyVpcTenancy", "ec2:ReleaseAddress",
-    "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation", "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-    "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+    "ec2:DisassociateVpcCidrBlock", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint",
+    "ec2:ModifyVpcTenancy", "ec2:ReleaseAddress", "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation",
+    "ec2:UpdateSecurityGroupRuleDescriptionsEgress", "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
 )  # fmt: skip
+# An interface endpoint with private DNS makes a hosted zone of its own, in the caller's name.
+PRIVATE_DNS = ("route53:AssociateVPCWithHostedZone",)
 
 BUCKET_CHANGES = (
     "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucketLogging", "s3:PutBucketNotification",
@@ -76,8 +73,10 @@ REPOSITORY_CHANGES = (
     "ecr:CreateRepository", "ecr:DeleteLifecyclePolicy", "ecr:DeleteRepository", "ecr:PutImageScanningConfiguration",
     "ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy", "ecr:TagResource", "ecr:UntagResource",
 )  # fmt: skip
+# Of the account's registry as a whole: ECR knows no resources for them.
 CACHE_CHANGES = (
-    "ecr:CreatePullThroughCacheRule", "ecr:DeletePullThroughCacheRule", "ecr:UpdatePullThroughCacheRule",
+    "ecr:CreatePullThroughCacheRule", "ecr:CreateRepositoryCreationTemplate", "ecr:DeletePullThroughCacheRule",
+    "ecr:DeleteRepositoryCreationTemplate", "ecr:UpdatePullThroughCacheRule", "ecr:UpdateRepositoryCreationTemplate",
 )  # fmt: skip
 DATABASE_CREATES = (
     "rds:CreateDBInstance", "rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup", "rds:CreateEventSubscription",
@@ -89,6 +88,7 @@ DATABASE_CHANGES = (
     "rds:RemoveSourceIdentifierFromSubscription", "rds:RemoveTagsFromResource", "rds:ResetDBParameterGroup",
 )  # fmt: skip
 
+TOPIC_CREATES = ("sns:CreateTopic", "sns:TagResource")
 TOPIC_CHANGES = (
     "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
     "sns:UntagResource",
@@ -96,18 +96,13 @@ TOPIC_CHANGES = (
 # Subscriptions have no tags and no names of their own.
 SUBSCRIPTION_CHANGES = ("sns:SetSubscriptionAttributes", "sns:Unsubscribe")
 BUDGET_CHANGES = ("budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource")
-ANOMALY_CHANGES = (
-    "ce:CreateAnomalyMonitor", "ce:CreateAnomalySubscription", "ce:DeleteAnomalyMonitor",
-    "ce:DeleteAnomalySubscription", "ce:TagResource", "ce:UntagResource", "ce:UpdateAnomalyMonitor",
-    "ce:UpdateAnomalySubscription",
-)  # fmt: skip
 BUILD_CHANGES = (
     "codebuild:CreateProject", "codebuild:CreateWebhook", "codebuild:DeleteProject", "codebuild:DeleteWebhook",
     "codebuild:UpdateProject", "codebuild:UpdateWebhook",
 )  # fmt: skip
 CONNECTION_CHANGES = (
-    "codeconnections:CreateConnection", "codeconnections:DeleteConnection", "codeconnections:PassConnection",
-    "codeconnections:TagResource", "codeconnections:UntagResource", "codeconnections:UseConnection",
+    "codeconnections:DeleteConnection", "codeconnections:PassConnection", "codeconnections:TagResource",
+    "codeconnections:UntagResource", "codeconnections:UseConnection",
 )  # fmt: skip
 
 CLUSTER_CREATES = (
@@ -122,18 +117,22 @@ CLUSTER_CHANGES = (
     "eks:UpdateNodegroupVersion", "eks:UpdatePodIdentityAssociation",
 )  # fmt: skip
 NODE_CREATES = (
+    # The security group that EKS makes for a cluster has none of our tags.
     "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateLaunchTemplate",
     "ec2:CreateLaunchTemplateVersion", "ec2:CreatePlacementGroup", "ec2:CreateSecurityGroup",
-    "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:RunInstances",
+    "ec2:ModifySecurityGroupRules", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+    "ec2:RunInstances",
 )  # fmt: skip
 NODE_CHANGES = (
     "ec2:CreateTags", "ec2:DeleteLaunchTemplate", "ec2:DeleteLaunchTemplateVersions", "ec2:DeletePlacementGroup",
-    "ec2:DeleteSecurityGroup", "ec2:DeleteTags", "ec2:ModifyLaunchTemplate", "ec2:ModifySecurityGroupRules",
+    "ec2:DeleteSecurityGroup", "ec2:DeleteTags", "ec2:ModifyLaunchTemplate",
     "ec2:UpdateSecurityGroupRuleDescriptionsEgress", "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
 )  # fmt: skip
+QUEUE_CREATES = ("sqs:CreateQueue", "sqs:TagQueue")
 QUEUE_CHANGES = (
     "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue",
 )  # fmt: skip
+RULE_CREATES = ("events:PutRule", "events:TagResource")
 RULE_CHANGES = (
     "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource",
     "events:UntagResource",
@@ -166,36 +165,50 @@ def changes_of(names: CiNames, stack: CiStack, layer: CiLayer) -> Groups:
 
 
 def _identity(names: CiNames, stack: CiStack, layer: CiLayer) -> list[Statement]:
-    roles, tag = [names.any_role_arn], tagged(stack)["StringEquals"]
-    bounded = {"StringEquals": {"iam:PermissionsBoundary": names.boundary_arn}}
-    own = {"iam:ResourceTag/environment": stack.environment}
-    passed = {"StringEquals": {"iam:PassedToService": PASSED_TO[layer], **own}}
-    created = {"StringEquals": {"iam:AWSServiceName": LINKED[layer]}}
+    roles, boundary = [names.role_arns(stack.environment)], {"iam:PermissionsBoundary": names.boundary_arn}
+    own, new = tagged(stack)["StringEquals"], tagging(stack)["StringEquals"]
     return [
-        Statement(sid="BoundedRoles", actions=BOUNDED_ROLE_CHANGES, resources=roles, conditions=bounded),
-        Statement(sid="Roles", actions=ROLE_CHANGES, resources=roles, conditions={"StringEquals": tag}),
+        Statement(
+            sid="NewRoles",
+            actions=["iam:CreateRole"],
+            resources=roles,
+            conditions={"StringEquals": {**boundary, **new}},
+        ),
         # A role is tagged while it is created, before it has tags.
-        Statement(sid="NewRoles", actions=["iam:TagRole"], resources=roles, conditions=tagging(stack)),
-        Statement(sid="PassRoles", actions=["iam:PassRole"], resources=roles, conditions=passed),
-        Statement(sid="Profiles", actions=PROFILE_CHANGES, resources=[names.any_profile_arn]),
+        Statement(sid="TagNewRoles", actions=["iam:TagRole"], resources=roles, conditions=tagging(stack)),
+        Statement(
+            sid="BoundedRoles",
+            actions=BOUNDED_ROLE_CHANGES,
+            resources=roles,
+            conditions={"StringEquals": {**boundary, **own}},
+        ),
+        Statement(sid="Roles", actions=ROLE_CHANGES, resources=roles, conditions=tagged(stack)),
+        # By name: IAM does not reliably know the tags of a role that is passed.
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+        Statement(
+            sid="PassRoles",
+            actions=["iam:PassRole"],
+            resources=roles,
+            conditions={"StringEquals": {"iam:PassedToService": PASSED_TO[layer]}},
+        ),
         Statement(
             sid="LinkedRoles",
             actions=["iam:CreateServiceLinkedRole"],
             resources=[names.service_role_arn],
-            conditions=created,
+            conditions={"StringEquals": {"iam:AWSServiceName": LINKED[layer]}},
         ),
     ]
 
 
 def _keys(names: CiNames, stack: CiStack) -> list[Statement]:
     location, stem = names.location, f"{names.prefix}-{stack.environment}"
-    keys = [location.arn("kms", "key/*")]
-    groups = [f"/stackyard/{stem}/*", f"/aws/eks/{stem}/*", f"/aws/codebuild/{stem}-*", "/aws/rds/instance/*"]
+    keys = [names.in_any_region("kms", "key/*")]
+    groups = [f"/stackyard/{stem}/*", f"/aws/eks/{stem}/*", f"/aws/codebuild/{stem}-*", f"/aws/rds/instance/{stem}-*"]
     return [
         Statement(sid="NewKeys", actions=["kms:CreateKey"], resources=["*"], conditions=tagging(stack)),
         Statement(sid="TagNewKeys", actions=["kms:TagResource"], resources=keys, conditions=tagging(stack)),
         Statement(sid="Keys", actions=[*KEY_CHANGES, *ALIAS_CHANGES], resources=keys, conditions=tagged(stack)),
-        Statement(sid="Aliases", actions=ALIAS_CHANGES, resources=[location.arn("kms", f"alias/{stem}-*")]),
+        Statement(sid="Aliases", actions=ALIAS_CHANGES, resources=[names.in_any_region("kms", f"alias/{stem}-*")]),
         Statement(
             sid="LogGroups",
             actions=LOG_GROUP_CHANGES,
@@ -207,9 +220,15 @@ def _keys(names: CiNames, stack: CiStack) -> list[Statement]:
 
 def _network(names: CiNames, stack: CiStack) -> list[Statement]:
     return [
-        Statement(sid="NewNetwork", actions=NETWORK_CREATES, resources=["*"], conditions=_region(names)),
+        Statement(sid="NewNetwork", actions=NETWORK_CREATES, resources=["*"], conditions=unclaimed(names, stack)),
         Statement(sid="TagNewNetwork", actions=["ec2:CreateTags"], resources=["*"], conditions=tagging(stack)),
         Statement(sid="Network", actions=NETWORK_CHANGES, resources=["*"], conditions=tagged(stack)),
+        Statement(
+            sid="PrivateDns",
+            actions=PRIVATE_DNS,
+            resources=[f"arn:{names.location.partition}:route53:::hostedzone/*"],
+            conditions={"ForAllValues:StringLike": {"route53:VPCs": f"VPCId=*,VPCRegion={names.location.region}"}},
+        ),
     ]
 
 
@@ -223,12 +242,30 @@ def _data(names: CiNames, stack: CiStack) -> list[Statement]:
         Statement(sid="Caches", actions=CACHE_CHANGES, resources=["*"], conditions=_region(names)),
         Statement(sid="NewDatabase", actions=DATABASE_CREATES, resources=["*"], conditions=tagging(stack)),
         Statement(sid="TagNewDatabase", actions=["rds:AddTagsToResource"], resources=["*"], conditions=tagging(stack)),
-        Statement(sid="Database", actions=DATABASE_CHANGES, resources=["*"], conditions=tagged(stack)),
+        # An instance is created in groups that exist already.
+        Statement(
+            sid="Database",
+            actions=[*DATABASE_CHANGES, "rds:CreateDBInstance"],
+            resources=["*"],
+            conditions=tagged(stack),
+        ),
         # RDS makes the master password's secret with the caller's rights.
         Statement(
             sid="MasterPassword",
             actions=["secretsmanager:CreateSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource"],
             resources=[location.arn("secretsmanager", "secret:rds!*")],
+        ),
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html: with a key of its own.
+        Statement(
+            sid="MasterPasswordKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[location.arn("kms", "key/*")],
+            conditions={
+                "StringEquals": {
+                    **tagged(stack)["StringEquals"],
+                    "kms:ViaService": f"secretsmanager.{location.region}.{location.dns_suffix}",
+                }
+            },
         ),
     ]
 
@@ -237,29 +274,45 @@ def _notice(names: CiNames, stack: CiStack) -> list[Statement]:
     """Who is told, what it may cost, who builds."""
     location, stem = names.location, f"{names.prefix}-{stack.environment}"
     projects = [location.arn("codebuild", f"project/{stem}-*")]
+    budgets = f"arn:{location.partition}:budgets::{location.account_id}:budget/{stem}-*"
+    connections = [location.arn("codeconnections", "connection/*")]
     return [
-        Statement(sid="NewTopics", actions=TOPIC_CHANGES, resources=["*"], conditions=tagging(stack)),
+        Statement(sid="NewTopics", actions=TOPIC_CREATES, resources=["*"], conditions=tagging(stack)),
         Statement(sid="Topics", actions=TOPIC_CHANGES, resources=["*"], conditions=tagged(stack)),
         Statement(sid="Subscriptions", actions=SUBSCRIPTION_CHANGES, resources=["*"], conditions=_region(names)),
-        Statement(sid="Budgets", actions=BUDGET_CHANGES, resources=["*"]),
-        Statement(sid="Anomalies", actions=ANOMALY_CHANGES, resources=["*"]),
+        Statement(sid="Budgets", actions=BUDGET_CHANGES, resources=[budgets]),
         Statement(sid="Builds", actions=BUILD_CHANGES, resources=projects),
+        # A connection has no ARN before it is created, and a person confirms it afterwards.
         Statement(
-            sid="Connections",
-            actions=CONNECTION_CHANGES,
-            resources=[location.arn("codeconnections", "connection/*"), location.arn("codeconnections", "*")],
+            sid="NewConnections",
+            actions=["codeconnections:CreateConnection"],
+            resources=["*"],
+            conditions=_new_connection(names, stack),
         ),
+        Statement(
+            sid="TagNewConnections",
+            actions=["codeconnections:TagResource"],
+            resources=connections,
+            conditions=tagging(stack),
+        ),
+        Statement(sid="Connections", actions=CONNECTION_CHANGES, resources=connections, conditions=tagged(stack)),
     ]
+
+
+def _new_connection(names: CiNames, stack: CiStack) -> Conditions:
+    tag, region = tagging(stack), _region(names)["StringEquals"]
+    equals = {**tag["StringEquals"], **region, "codeconnections:ProviderType": "GitHub"}
+    return {**tag, "StringEquals": equals}
 
 
 def _cluster(names: CiNames, stack: CiStack) -> list[Statement]:
     return [
-        Statement(sid="NewCluster", actions=CLUSTER_CREATES, resources=["*"], conditions=_region(names)),
+        Statement(sid="NewCluster", actions=CLUSTER_CREATES, resources=["*"], conditions=unclaimed(names, stack)),
         Statement(
             sid="TagNew", actions=["ec2:CreateTags", "eks:TagResource"], resources=["*"], conditions=tagging(stack)
         ),
         Statement(sid="Cluster", actions=CLUSTER_CHANGES, resources=["*"], conditions=tagged(stack)),
-        Statement(sid="NewNodes", actions=NODE_CREATES, resources=["*"], conditions=_region(names)),
+        Statement(sid="NewNodes", actions=NODE_CREATES, resources=["*"], conditions=unclaimed(names, stack)),
         Statement(sid="Nodes", actions=NODE_CHANGES, resources=["*"], conditions=tagged(stack)),
     ]
 
@@ -269,9 +322,9 @@ def _events(names: CiNames, stack: CiStack) -> list[Statement]:
     location = names.location
     stem = f"{names.prefix}-{stack.environment}"
     return [
-        Statement(sid="NewQueues", actions=QUEUE_CHANGES, resources=["*"], conditions=tagging(stack)),
+        Statement(sid="NewQueues", actions=QUEUE_CREATES, resources=["*"], conditions=tagging(stack)),
         Statement(sid="Queues", actions=QUEUE_CHANGES, resources=["*"], conditions=tagged(stack)),
-        Statement(sid="NewRules", actions=RULE_CHANGES, resources=["*"], conditions=tagging(stack)),
+        Statement(sid="NewRules", actions=RULE_CREATES, resources=["*"], conditions=tagging(stack)),
         Statement(sid="Rules", actions=RULE_CHANGES, resources=["*"], conditions=tagged(stack)),
         Statement(
             sid="Packages",

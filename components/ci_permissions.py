@@ -15,14 +15,13 @@ LONGEST_MANAGED_POLICY = 6144
 # Settings of resources, never what they hold: no object, no secret's value, no image, no log line.
 READS: Mapping[str, Sequence[str]] = {
     "budgets": ("budgets:ListTagsForResource", "budgets:ViewBudget"),
-    "ce": ("ce:GetAnomalyMonitors", "ce:GetAnomalySubscriptions", "ce:ListTagsForResource"),
     "cloudwatch": ("cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
     "codebuild": ("codebuild:BatchGetProjects",),
     "codeconnections": ("codeconnections:GetConnection", "codeconnections:ListTagsForResource"),
     "ec2": ("ec2:Describe*",),
     "ecr": (
-        "ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositories", "ecr:GetLifecyclePolicy",
-        "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
+        "ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositories", "ecr:DescribeRepositoryCreationTemplates",
+        "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
     ),
     "eks": ("eks:Describe*", "eks:List*"),
     "events": ("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
@@ -84,19 +83,18 @@ def state_access(names: CiNames, stack: CiStack, purpose: CiPurpose) -> list[Sta
 
 def reads(names: CiNames, stack: CiStack) -> list[Statement]:
     """Settings of what the layers create. Describing calls know no resources, so `*` stands for them."""
-    location = names.location
     anything = sorted(action for actions in READS.values() for action in actions)
     return [
         Statement(sid="Read", actions=[*anything, "kms:ListAliases"], resources=["*"]),
         Statement(sid="ReadBuckets", actions=BUCKET_READS, resources=[environment_buckets(names, stack)]),
-        Statement(sid="ReadKeys", actions=KEY_READS, resources=[location.arn("kms", "key/*")]),
+        Statement(sid="ReadKeys", actions=KEY_READS, resources=[names.in_any_region("kms", "key/*")]),
     ]
 
 
 def environment_buckets(names: CiNames, stack: CiStack) -> str:
-    """Pattern of the ARNs of the environment's buckets."""
+    """Pattern of the ARNs of the environment's buckets, copies in other regions among them."""
     location = names.location
-    return location.bucket_arn(f"{names.prefix}-{stack.environment}-*-{location.account_id}-{location.region}")
+    return location.bucket_arn(f"{names.prefix}-{stack.environment}-*-{location.account_id}-*")
 
 
 def tagged(stack: CiStack) -> Conditions:
@@ -109,4 +107,15 @@ def tagging(stack: CiStack) -> Conditions:
     return {
         "StringEquals": {"aws:RequestTag/environment": stack.environment},
         "Null": {"aws:ResourceTag/environment": "true"},
+    }
+
+
+def unclaimed(names: CiNames, stack: CiStack) -> Conditions:
+    """Only what is the environment's or nobody's, in its region: calls that also name things without tags.
+
+    Those are new, or AWS made them: the default security group, the one of a cluster.
+    """
+    return {
+        "StringEquals": {"aws:RequestedRegion": names.location.region},
+        "StringEqualsIfExists": {"aws:ResourceTag/environment": stack.environment},
     }

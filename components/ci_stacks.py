@@ -76,6 +76,9 @@ class CiNames:
     def role(self, stack: str, purpose: CiPurpose) -> str:
         return f"{self.prefix}-ci-{stack}-{purpose}"
 
+    def role_arn(self, stack: str, purpose: CiPurpose) -> str:
+        return self._iam("role/" + self.role(stack, purpose))
+
     def policy(self, noun: str) -> str:
         return f"{self.prefix}-ci-{noun}"
 
@@ -93,13 +96,18 @@ class CiNames:
             self._iam("oidc-provider/*"),
         ]
 
-    @property
-    def any_role_arn(self) -> str:
-        return self._iam("role/*")
+    def role_arns(self, environment: str) -> str:
+        """Pattern of the ARNs of an environment's roles, which carry its name (role_names.py)."""
+        return self._iam(f"role/{self.prefix}-{environment}-*")
 
     @property
     def any_profile_arn(self) -> str:
         return self._iam("instance-profile/*")
+
+    def in_any_region(self, service: str, resource: str) -> str:
+        """ARN of a resource of this account, wherever it lies: copies of buckets live in other regions."""
+        location = self.location
+        return f"arn:{location.partition}:{service}:*:{location.account_id}:{resource}"
 
     @property
     def service_role_arn(self) -> str:

@@ -1,8 +1,8 @@
 """The Kubernetes cluster of an environment, and the one provider through which everything in it is made."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network
 
@@ -18,6 +18,7 @@ from components.iam_policies import service_trust_policy
 from components.invalid_argument import InvalidArgument
 from components.kubeconfig import kubeconfig
 from components.log_groups import check_retention_days
+from components.role_names import KEEPS_ITS_NAME, role_name
 from components.tagging import child_tags
 
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
@@ -31,6 +32,7 @@ CLUSTER_ADMIN_ACCESS = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 ROLE_SESSION_SECONDS = 3600
 WIDEST_PUBLIC_PREFIX = 8
 FEWEST_SUBNETS = 2
+HTTPS = 443
 
 
 class ControlPlaneLog(StrEnum):
@@ -58,6 +60,14 @@ class ClusterArgs:
     deployer_arn: str
     """ARN of the IAM role or user that applies the stack. It administers the cluster; its mere creator does not."""
 
+    ci_role_arn: str | None = None
+    """ARN of CI's deploy role, where CI applies the stack too: it administers the cluster as the deployer does.
+    Default: CI does not."""
+
+    admitted_groups: Mapping[str, Input[str]] = field(default_factory=dict[str, Input[str]])
+    """Security groups whose members reach the API endpoint inside the VPC, by what they are, for example `runner`.
+    Nodes do anyway. Default: none."""
+
     public_access_cidrs: Sequence[str] = ()
     """IPv4 blocks that reach the API endpoint from outside the VPC. Default: none, the endpoint is private alone."""
 
@@ -80,7 +90,8 @@ class Cluster(pulumi.ComponentResource):
     - an EKS cluster (**73 $ a month**, six times that after standard support): secrets encrypted with a key of its own,
       API authentication only, endpoint inside the VPC and for `public_access_cidrs`;
     - the log group of its control plane, encrypted with the same key, before EKS can make one without retention;
-    - its role; the deployer's access entry as administrator;
+    - its role; the deployer's access entry as administrator, and CI's where CI deploys;
+    - for each admitted security group the rule that lets it reach the API endpoint inside the VPC;
     - the Kubernetes provider for everything in the cluster.
 
     Without nodes nothing runs on it yet.
@@ -108,13 +119,14 @@ class Cluster(pulumi.ComponentResource):
         log_group = self._create_log_group(key)
         role, attachment = self._create_role()
         cluster = self._create_cluster(role, key, after=[attachment, log_group])
-        access = self._give_deployer_access(cluster)
+        access = self._give_access(cluster)
         self.cluster_name = cluster.name
         self.cluster_arn = cluster.arn
         self.endpoint = cluster.endpoint
         self.security_group_id = cluster.vpc_config.apply(lambda config: config.cluster_security_group_id or "")
         self.kubeconfig = self._kubeconfig(cluster)
-        self.kubernetes = self._create_provider(cluster, access)
+        # Without both the deployer is refused or does not get through, on the way up and on the way down.
+        self.kubernetes = self._create_provider(cluster, after=[*access, *self._admit_groups()])
         self.register_outputs(
             {
                 "clusterName": self.cluster_name,
@@ -161,12 +173,13 @@ class Cluster(pulumi.ComponentResource):
         cluster_arn = location.arn("eks", f"cluster/{self._args.cluster_name}")
         role = aws.iam.Role(
             name,
+            name=role_name(self._args.cluster_name, name),
             description=f"Control plane of {self._args.cluster_name}",
             assume_role_policy=service_trust_policy(CLUSTER_SERVICE, location, cluster_arn),
             max_session_duration=ROLE_SESSION_SECONDS,
             permissions_boundary=self._args.permissions_boundary,
             tags=self._tags(name),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
         )
         attachment = aws.iam.RolePolicyAttachment(
             f"{name}-policy",
@@ -207,12 +220,18 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions.merge(self._guarded, ResourceOptions(depends_on=after)),
         )
 
-    def _give_deployer_access(self, cluster: aws.eks.Cluster) -> aws.eks.AccessPolicyAssociation:
-        name, location = f"{self._name}-deployer-access", self._args.location
+    def _give_access(self, cluster: aws.eks.Cluster) -> list[aws.eks.AccessPolicyAssociation]:
+        arns = {"deployer": self._args.deployer_arn, "ci": self._args.ci_role_arn}
+        return [
+            self._make_administrator(f"{self._name}-{who}-access", arn, cluster) for who, arn in arns.items() if arn
+        ]
+
+    def _make_administrator(self, name: str, arn: str, cluster: aws.eks.Cluster) -> aws.eks.AccessPolicyAssociation:
+        location = self._args.location
         entry = aws.eks.AccessEntry(
             name,
             cluster_name=cluster.name,
-            principal_arn=self._args.deployer_arn,
+            principal_arn=arn,
             type="STANDARD",
             tags=self._tags(name),
             opts=self._child,
@@ -238,14 +257,30 @@ class Cluster(pulumi.ComponentResource):
             )
         )
 
-    def _create_provider(self, cluster: aws.eks.Cluster, access: aws.eks.AccessPolicyAssociation) -> k8s.Provider:
+    def _admit_groups(self) -> list[aws.vpc.SecurityGroupIngressRule]:
+        # Into the group that EKS makes: it guards the endpoint's network interfaces in the VPC.
+        return [
+            aws.vpc.SecurityGroupIngressRule(
+                name := f"{self._name}-from-{noun}",
+                security_group_id=self.security_group_id,
+                referenced_security_group_id=group,
+                description=f"{noun} to the API endpoint",
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                tags=self._tags(name),
+                opts=self._child,
+            )
+            for noun, group in sorted(self._args.admitted_groups.items())
+        ]
+
+    def _create_provider(self, cluster: aws.eks.Cluster, *, after: Sequence[pulumi.Resource]) -> k8s.Provider:
         return k8s.Provider(
             f"{self._name}-kubernetes",
             kubeconfig=self.kubeconfig,
             # The cluster's identity: another kubeconfig for the same cluster then replaces nothing.
             cluster_identifier=cluster.arn,
-            # Without the association the deployer is refused, on the way up and on the way down.
-            opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=[access])),
+            opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=after)),
         )
 
 
@@ -257,10 +292,16 @@ def _check(args: ClusterArgs) -> None:
         )
     if isinstance(args.subnet_ids, Sequence) and len(args.subnet_ids) < FEWEST_SUBNETS:
         raise InvalidArgument(f"a cluster needs subnets in at least {FEWEST_SUBNETS} zones, got {len(args.subnet_ids)}")
-    if not PRINCIPAL_ARN.fullmatch(args.deployer_arn):
+    for what, arn in (("deployer_arn", args.deployer_arn), ("ci_role_arn", args.ci_role_arn)):
+        if arn is not None and not PRINCIPAL_ARN.fullmatch(arn):
+            raise InvalidArgument(
+                f"{what} {arn!r} is not the ARN of an IAM role or user: "
+                "access entries know no sessions, write for example 'arn:aws:iam::123456789012:role/acme-deploy'"
+            )
+    if args.ci_role_arn == args.deployer_arn:
         raise InvalidArgument(
-            f"deployer_arn {args.deployer_arn!r} is not the ARN of an IAM role or user: "
-            "access entries know no sessions, write for example 'arn:aws:iam::123456789012:role/acme-deploy'"
+            f"{args.deployer_arn} is given as deployer and as CI's role: EKS keeps one access entry per principal, "
+            "so leave ci_role_arn out or name the person's role as deployer"
         )
     check_retention_days(args.log_retention_days)
     for cidr in args.public_access_cidrs:

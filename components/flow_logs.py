@@ -10,10 +10,13 @@ from components.aws_location import AwsLocation
 from components.encryption_keys import encryption_key, key_policy, used_by_log_group
 from components.iam_policies import Statement, identity_policy, service_trust_policy
 from components.retention import Retention
+from components.role_names import KEEPS_ITS_NAME, role_name
 
 FLOW_LOG_SERVICE = "vpc-flow-logs.amazonaws.com"
 # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html, without CreateLogGroup: the group is ours.
-FLOW_LOG_ACTIONS = ("logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents")
+FLOW_LOG_ACTIONS = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+# Also asked for there. It lists names, and CloudWatch Logs knows no resource for it: on a group it would be void.
+FIND_GROUP_ACTIONS = ("logs:DescribeLogGroups",)
 ROLE_SESSION_SECONDS = 3600
 
 Tags = Callable[[str], dict[str, str]]
@@ -86,21 +89,25 @@ def flow_log_role(
     opts: ResourceOptions,
 ) -> aws.iam.Role:
     """A role for flow logs of this account, which writes to `group` alone."""
-    role_name = f"{name}-flow-log-role"
+    child = f"{name}-flow-log-role"
     role = aws.iam.Role(
-        role_name,
+        child,
+        name=role_name(stem, child),
         description=f"Writes the flow logs of {stem}",
         assume_role_policy=service_trust_policy(FLOW_LOG_SERVICE, location, location.arn("ec2", "vpc-flow-log/*")),
         max_session_duration=ROLE_SESSION_SECONDS,
         permissions_boundary=permissions_boundary,
-        tags=tags(role_name),
-        opts=opts,
+        tags=tags(child),
+        opts=ResourceOptions.merge(opts, KEEPS_ITS_NAME),
     )
     aws.iam.RolePolicy(
-        f"{role_name}-policy",
+        f"{child}-policy",
         role=role.name,
         policy=identity_policy(
-            [Statement(actions=FLOW_LOG_ACTIONS, resources=[group.arn, Output.format("{0}:*", group.arn)])]
+            [
+                Statement(actions=FLOW_LOG_ACTIONS, resources=[group.arn, Output.format("{0}:*", group.arn)]),
+                Statement(actions=FIND_GROUP_ACTIONS, resources=["*"]),
+            ]
         ),
         opts=opts,
     )

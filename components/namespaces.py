@@ -1,11 +1,13 @@
 """Namespaces that are closed until opened: Pod Security, default-deny network, quota and limits, from one helper."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, ResourceOptions
 
+from components.address_plan import PRIVATE_RANGES, SHARED_RANGE
+from components.gpu_sharing import SHARED_GPU, WHOLE_GPU
 from components.invalid_argument import InvalidArgument
 
 NETWORKING = k8s.networking.v1
@@ -16,6 +18,9 @@ RESTRICTED_LABELS: Mapping[str, str] = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/warn": "restricted",
 }
+PRIVILEGED_LABELS: Mapping[str, str] = dict.fromkeys(RESTRICTED_LABELS, "privileged")
+# Says at a namespace that is not restricted why it is not.
+EXCEPTION_ANNOTATION = "stackyard.dev/pod-security-exception"
 # https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
 NAME_LABEL = "kubernetes.io/metadata.name"
 # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html: same address on every node.
@@ -32,8 +37,12 @@ class NamespaceQuota:
     cpus: int
     memory_gb: int
     gpus: int = 0
+    """GPUs, whole or in shares."""
     pods: int = 100
     """Pods that are not finished."""
+    shares: dict[str, int] = field(default_factory=lambda: {SHARED_GPU: 1})
+    """Names by which pods ask for shares of a GPU (`GpuSharing.resource_name`), with the shares that one GPU has. A
+    resource that a quota does not name is unlimited."""
 
     def __post_init__(self) -> None:
         for name in ("cpus", "memory_gb", "pods"):
@@ -47,8 +56,11 @@ class NamespaceQuota:
             "pods": str(self.pods),
             "requests.cpu": str(self.cpus),
             "requests.memory": f"{self.memory_gb}Gi",
-            # Written down even when it is none: a resource that a quota does not name is unlimited.
-            "requests.nvidia.com/gpu": str(self.gpus),
+            # Written down even when it is none.
+            **{
+                f"requests.{name}": str(self.gpus * each)
+                for name, each in sorted({WHOLE_GPU: 1, **self.shares}.items())
+            },
         }
 
 
@@ -75,6 +87,12 @@ def to_namespace(namespace: str, port: int) -> Rule:
     return _rule(NETWORKING.NetworkPolicyPeerArgs(namespace_selector=_labelled(NAME_LABEL, namespace)), _port(port))
 
 
+def to_nodes(port: int) -> Rule:
+    """One port of the nodes themselves: they have private addresses, and policies know no nodes."""
+    peers = [_addresses(str(block)) for block in (*PRIVATE_RANGES, SHARED_RANGE)]
+    return NETWORKING.NetworkPolicyEgressRuleArgs(to=peers, ports=[_port(port)])
+
+
 def _rule(peer: NETWORKING.NetworkPolicyPeerArgs, *ports: NETWORKING.NetworkPolicyPortArgs) -> Rule:
     return NETWORKING.NetworkPolicyEgressRuleArgs(to=[peer], ports=list(ports))
 
@@ -95,6 +113,33 @@ def restricted_namespace(name: str, space: str, opts: ResourceOptions) -> k8s.co
     """A namespace that enforces, audits and warns at the Pod Security profile *restricted*."""
     return k8s.core.v1.Namespace(
         name, metadata=k8s.meta.v1.ObjectMetaArgs(name=space, labels=dict(RESTRICTED_LABELS)), opts=opts
+    )
+
+
+def privileged_namespace(name: str, space: str, opts: ResourceOptions, *, reason: str) -> k8s.core.v1.Namespace:
+    """A namespace whose pods may do anything to their node: for agents of nodes alone. `reason` stands at it."""
+    return k8s.core.v1.Namespace(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=space, labels=dict(PRIVILEGED_LABELS), annotations={EXCEPTION_ANNOTATION: reason}
+        ),
+        opts=opts,
+    )
+
+
+def admit(
+    name: str, namespace: k8s.core.v1.Namespace, *, source: str, port: int, opts: ResourceOptions
+) -> NETWORKING.NetworkPolicy:
+    """Lets pods of the namespace `source` reach one port of all pods of a closed namespace."""
+    peer = NETWORKING.NetworkPolicyPeerArgs(namespace_selector=_labelled(NAME_LABEL, source))
+    rule = NETWORKING.NetworkPolicyIngressRuleArgs(from_=[peer], ports=[_port(port)])
+    return NETWORKING.NetworkPolicy(
+        f"{name}-from-{source}",
+        metadata=_metadata(f"from-{source}", namespace.metadata.name),
+        spec=NETWORKING.NetworkPolicySpecArgs(
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(), policy_types=["Ingress"], ingress=[rule]
+        ),
+        opts=opts,
     )
 
 

@@ -14,6 +14,7 @@ from components.bucket_access import BucketAccess
 from components.iam_policies import Statement, identity_policy
 from components.pipeline_engine import PipelineEngine
 from components.pod_identity import pod_identity_trust
+from components.role_names import KEEPS_ITS_NAME, role_name
 from components.tagging import child_tags
 from components.workflow_admission import admission_policy, from_account, is_workflow, starts_one_of
 from pipelines.binding import bind
@@ -68,6 +69,9 @@ class PipelineDeploymentArgs:
     package_path: str
     """File of the code package, from the program's working directory. Only a real or local `up` needs it there."""
 
+    after: Sequence[pulumi.Resource] = ()
+    """What a run needs besides: the `LocalQueues` that admit its pods. Default: nothing."""
+
     schedule: str | None = None
     """Cron expression instead of the declared one. Default: as declared."""
 
@@ -108,7 +112,7 @@ class PipelineDeployment(pulumi.ComponentResource):
         account = self._create_account()
         binding = self._create_rbac(account)
         package = self._create_package()
-        entry_ready = [policy, association, binding, package]
+        entry_ready = [policy, association, binding, package, *args.after]
         template = self._create_template(entry_ready)
         self._create_schedule(template)
         self._create_admission_entry()
@@ -124,11 +128,12 @@ class PipelineDeployment(pulumi.ComponentResource):
         name, location = f"{self._name}-role", self._args.location
         return aws.iam.Role(
             name,
+            name=role_name(self._args.cluster_name, name),
             description=f"Pods of pipeline {self._args.declaration.name}",
             assume_role_policy=pod_identity_trust(location, location.arn("eks", f"cluster/{self._args.cluster_name}")),
             permissions_boundary=self._args.permissions_boundary,
             tags=child_tags(self._name, name),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
         )
 
     def _create_permissions(self, role: aws.iam.Role) -> aws.iam.RolePolicy:

@@ -65,6 +65,11 @@ class PipelineEngineArgs:
     tracking: tuple[str, int] = ("tracking", 5000)
     """Namespace and port of the model registry, which runs may reach. Default: `tracking`, 5000."""
 
+    after: Sequence[pulumi.Resource] = ()
+    """What must be there before the pipelines' namespaces, and still be there when these go: the `JobQueue`, which
+    holds on to waiting pods until it lets them go. Default: nothing.
+    """
+
     metrics: bool = False
     """Whether a ServiceMonitor is made. Its definition (monitoring.coreos.com) must be installed: else it is skipped
     silently. Default: no."""
@@ -93,9 +98,12 @@ class PipelineEngine(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = ResourceOptions(parent=self)
 
-        engine = self._create_namespace("engine-namespace", ENGINE_NAMESPACE, ENGINE_QUOTA, [to_dns(), to_https()])
+        engine = self._create_namespace(
+            "engine-namespace", ENGINE_NAMESPACE, ENGINE_QUOTA, [to_dns(), to_https()], self._child
+        )
+        after = ResourceOptions.merge(self._child, ResourceOptions(depends_on=list(args.after)))
         pipelines = [
-            self._create_namespace(f"{space}-namespace", space, args.quota, self._egress_of_runs())
+            self._create_namespace(f"{space}-namespace", space, args.quota, self._egress_of_runs(), after)
             for space in args.namespaces
         ]
         release = self._create_release(engine, pipelines)
@@ -106,10 +114,10 @@ class PipelineEngine(pulumi.ComponentResource):
         self.register_outputs({"namespaces": self.namespaces, "releaseName": self.release_name})
 
     def _create_namespace(
-        self, noun: str, space: str, quota: NamespaceQuota, egress: Sequence[Rule]
+        self, noun: str, space: str, quota: NamespaceQuota, egress: Sequence[Rule], opts: ResourceOptions
     ) -> k8s.core.v1.Namespace:
         name = f"{self._name}-{noun}"
-        namespace = restricted_namespace(name, space, self._child)
+        namespace = restricted_namespace(name, space, opts)
         guard(name, namespace, quota=quota, egress=egress, opts=self._child)
         return namespace
 

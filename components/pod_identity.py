@@ -5,6 +5,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.iam_policies import Statement, render
+from components.role_names import KEEPS_ITS_NAME, cluster_of, role_name
 from components.tagging import child_tags
 
 POD_IDENTITY_SERVICE = "pods.eks.amazonaws.com"
@@ -40,10 +41,11 @@ def pod_role(
     """A role for pods of this one cluster; which account of which namespace, the association says."""
     return aws.iam.Role(
         name,
+        name=role_name(Output.from_input(cluster_arn).apply(cluster_of), name),
         description=description,
         assume_role_policy=pod_identity_trust(location, cluster_arn),
         max_session_duration=ROLE_SESSION_SECONDS,
         permissions_boundary=permissions_boundary,
         tags=child_tags(component, name),
-        opts=opts,
+        opts=ResourceOptions.merge(opts, KEEPS_ITS_NAME),
     )

@@ -11,6 +11,7 @@ from components.aws_location import AwsLocation
 from components.cluster import Cluster
 from components.iam_policies import Statement, render
 from components.invalid_argument import InvalidArgument
+from components.role_names import KEEPS_ITS_NAME, role_name
 from components.tagging import child_tags
 
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_Taint.html; what AWS's own add-ons tolerate.
@@ -100,12 +101,13 @@ class SystemNodes(pulumi.ComponentResource):
         trust = Statement(actions=["sts:AssumeRole"], principals={"Service": [f"ec2.{location.dns_suffix}"]})
         role = aws.iam.Role(
             name,
+            name=role_name(self._args.cluster.cluster_name, name),
             description="System nodes",
             assume_role_policy=render([trust]),
             max_session_duration=ROLE_SESSION_SECONDS,
             permissions_boundary=self._args.permissions_boundary,
             tags=self._tags(name),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
         )
         attachments = [
             aws.iam.RolePolicyAttachment(

@@ -13,9 +13,12 @@ from components.encryption_keys import encryption_key, key_policy, used_by_log_g
 from components.iam_policies import Statement, service_trust_policy
 from components.log_groups import check_retention_days
 from components.retention import PROTECTED, Retention, RetentionMode
+from components.role_names import KEEPS_ITS_NAME, role_name
 from components.tagging import child_tags
 
 MONITORING_SERVICE = "monitoring.rds.amazonaws.com"
+# Expires in 2061: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
 MONITORING_POLICY = "service-role/AmazonRDSEnhancedMonitoringRole"
 ROLE_SESSION_SECONDS = 3600
 GROUP_ID_PREFIX = 8
@@ -238,6 +241,8 @@ class TrackingDatabase(pulumi.ComponentResource):
             storage_type="gp3",
             allocated_storage=args.storage_gb,
             max_allocated_storage=parts.largest_storage_gb(args.storage_gb),
+            # AWS's default for years to come; stated, since the ones before it have expired.
+            ca_cert_identifier=CERTIFICATE_AUTHORITY,
             storage_encrypted=True,
             kms_key_id=key.arn,
             db_name=args.database_name,
@@ -273,6 +278,7 @@ class TrackingDatabase(pulumi.ComponentResource):
         name, location = f"{self._name}-monitoring-role", self._args.location
         role = aws.iam.Role(
             name,
+            name=role_name(self._args.identifier, "monitoring"),
             description=f"Writes the enhanced monitoring of {self._args.identifier}",
             assume_role_policy=service_trust_policy(
                 MONITORING_SERVICE, location, location.arn("rds", f"db:{self._args.identifier}")
@@ -280,7 +286,7 @@ class TrackingDatabase(pulumi.ComponentResource):
             max_session_duration=ROLE_SESSION_SECONDS,
             permissions_boundary=self._args.permissions_boundary,
             tags=self._tags(name),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
         )
         aws.iam.RolePolicyAttachment(
             f"{name}-policy",

@@ -76,7 +76,7 @@ class Contract(BaseModel):
     queue: KubernetesName | None = None
     """Local queue of Kueue that admits the pods; None: pods start at once."""
     pools: Mapping[str, KubernetesName] = Field(default_factory=dict)
-    """Node pool by role (`cpu`, `gpu`). A missing role: any node will do."""
+    """Value of the nodes' label `stackyard.dev/pool` by role (`cpu`, `gpu`). A missing role: any node will do."""
     tracking_uri: Line
     """MLflow tracking URI."""
     image: PinnedImage

@@ -58,7 +58,9 @@ class Resources:
     memory_mb: int = 2048
     """MiB."""
     gpu: int = 0
-    """GPUs. A step with GPUs runs in the pool `gpu` and must name its own deadline in the flow (`@timeout`)."""
+    """GPUs. A step with GPUs runs in the pools `gpu` and must name its own deadline in the flow (`@timeout`)."""
+    checkpoint: bool = False
+    """The step saves its progress and goes on from there when it is started again: spot nodes may run it."""
 
     def __post_init__(self) -> None:
         if self.cpu <= 0 or self.memory_mb < 64 or self.gpu < 0:
@@ -131,8 +133,11 @@ class PipelineDeclaration:
         return self.step_resources.get(step, self.resources)
 
     def digest(self) -> str:
-        """sha256 over all fields: tells whether a compiled form is that of this declaration."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """sha256 over all fields that compiling reads: tells whether a compiled form is that of this declaration."""
+        fields = asdict(self)
+        for resources in (fields["resources"], *fields["step_resources"].values()):
+            del resources["checkpoint"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def declarations() -> dict[str, PipelineDeclaration]:

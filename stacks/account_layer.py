@@ -7,10 +7,11 @@ from pulumi import ResourceOptions
 from components.account_guard import AccountGuard, AccountGuardArgs
 from components.ci_access import CiAccess, CiAccessArgs
 from components.ci_stacks import CiStack, layers_of
+from components.cost_anomalies import CostAnomalies, CostAnomaliesArgs
 from components.log_bucket import LogBucket, LogBucketArgs
 from components.notifications import Notifications, NotificationsArgs, Severity
 from stacks.base_layer import retention_of
-from stacks.naming import ACCESS_LOGS, DATA, STATE, STATE_LOGS, physical_name
+from stacks.naming import ACCESS_LOGS, DATA, STATE, STATE_LOGS, disk_key_alias, physical_name
 from stacks.providers import location_of, stem_of
 from stacks.settings import PROJECT, Settings, present
 
@@ -21,6 +22,7 @@ def account_layer(settings: Settings, provider: aws.Provider) -> None:
     opts = ResourceOptions(providers=[provider])
     notifications = _notifications(settings, opts)
     _guard(settings, notifications, opts)
+    _cost_anomalies(settings, notifications, opts)
     access = _ci_access(settings, opts)
     pulumi.export("ciRoleArns", access.role_arns)
     pulumi.export("ciBoundaryArn", access.boundary_arn)
@@ -58,6 +60,7 @@ def _guard(settings: Settings, notifications: Notifications, opts: ResourceOptio
         AccountGuardArgs(
             location=location_of(settings),
             stem=stem_of(settings),
+            disk_key_alias=disk_key_alias(settings.environment.prefix),
             trail_bucket=trail,
             config_bucket=config,
             access_logs=logs,
@@ -65,6 +68,14 @@ def _guard(settings: Settings, notifications: Notifications, opts: ResourceOptio
             topic_arns=notifications.topic_arns,
             retention=retention_of(settings),
         ),
+        opts,
+    )
+
+
+def _cost_anomalies(settings: Settings, notifications: Notifications, opts: ResourceOptions) -> None:
+    CostAnomalies(
+        "cost-anomalies",
+        CostAnomaliesArgs(stem=stem_of(settings), topic_arn=notifications.topic_arns[Severity.TICKET]),
         opts,
     )
 

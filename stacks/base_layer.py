@@ -20,7 +20,7 @@ from stacks.providers import location_of, role_boundary_of, stem_of
 from stacks.sections.network import ExistingNetwork
 from stacks.sections.operations import RunnerConnection
 from stacks.settings import Settings, present
-from stacks.versions import TRACKING_DATABASE
+from stacks.versions import CACHED_UPSTREAMS, TRACKING_DATABASE
 
 
 def base_layer(settings: Settings, provider: aws.Provider) -> BaseOutputs:
@@ -98,6 +98,10 @@ def _registry(settings: Settings, opts: ResourceOptions) -> ContainerRegistry:
             location=location_of(settings),
             stem=stem_of(settings),
             repositories=REPOSITORIES,
+            keep_images=settings.registry.keep_images,
+            upstreams=CACHED_UPSTREAMS,
+            cached_tags=settings.default_tags,
+            permissions_boundary=role_boundary_of(settings),
             retention=retention_of(settings),
         ),
         opts,
@@ -134,9 +138,9 @@ def _cost_guard(settings: Settings, notifications: Notifications, opts: Resource
 def _tracking_database(
     settings: Settings, network: Network, notifications: Notifications, opts: ResourceOptions
 ) -> TrackingDatabase | None:
-    section, profile = settings.tracking, settings.profile
-    if section is None or not section.wants_database:
+    if not settings.wants_database:
         return None
+    section, profile = present(settings.tracking), settings.profile
     return TrackingDatabase(
         "tracking",
         TrackingDatabaseArgs(

@@ -44,9 +44,10 @@ class BaseOutputs:
     """Topics of the notifications, by severity."""
     notification_key_arn: Input[str]
     tracking_database: DatabaseOutputs | None
-    """None where the settings ask for none. Read from another stack, its outputs are then None."""
-    runner_security_group_id: Input[str | None] | None
-    """Security group of the build runner, which the cluster's private endpoint lets in; None where there is none."""
+    """None where the settings ask for none."""
+    runner_security_group_id: Input[str] | None
+    """Security group of the build runner, which the cluster's private endpoint lets in. None where the settings ask for
+    no runner."""
 
     def to_outputs(self) -> dict[str, Any]:
         """As stack outputs, camelCase."""
@@ -64,20 +65,40 @@ def referenced(settings: Settings) -> BaseOutputs:
     keys = output("bucketKeyArns")
     urls = output("repositoryUrls")
     topics = output("topicArns")
-    database = output("trackingDatabase")
     return BaseOutputs(
-        # Not required: there may be no runner.
-        runner_security_group_id=reference.outputs.apply(lambda outputs: outputs.get("runnerSecurityGroupId") or None),
+        runner_security_group_id=_referenced_runner(reference, stack) if settings.build_runner.enabled else None,
         vpc_id=output("vpcId"),
         private_subnet_ids=output("privateSubnetIds"),
         bucket_key_arns={b.name: keys.apply(lambda k, n=b.name: _required(k, n, stack)) for b in settings.data_buckets},
         repository_urls={name: urls.apply(lambda u, n=name: _required(u, n, stack)) for name in REPOSITORIES},
         topic_arns={str(s): topics.apply(lambda t, n=str(s): _required(t, n, stack)) for s in Severity},
         notification_key_arn=output("notificationKeyArn"),
-        tracking_database=DatabaseOutputs(
-            **{name: database.apply(lambda d, n=name: d.get(to_camel(n))) for name in DatabaseOutputs.__annotations__}
-        ),
+        tracking_database=_referenced_database(output("trackingDatabase"), stack) if settings.wants_database else None,
     )
+
+
+def _referenced_database(database: pulumi.Output[Any], stack: str) -> DatabaseOutputs:
+    names = {name: to_camel(name) for name in DatabaseOutputs.__annotations__}
+    # The section `tracking` stands in both stacks; a base stack that was deployed without it has no such output yet.
+    return DatabaseOutputs(
+        **{
+            name: database.apply(lambda outputs, n=key: _required(outputs, n, stack, "trackingDatabase."))
+            for name, key in names.items()
+        }
+    )
+
+
+def _referenced_runner(reference: pulumi.StackReference, stack: str) -> pulumi.Output[str]:
+    def found(outputs: Mapping[str, Any]) -> str:
+        # Without a runner there is an empty object: see _exported.
+        if not (group := _required(outputs, "runnerSecurityGroupId", stack)):
+            raise pulumi.RunError(
+                f"{stack} has no build runner, and buildRunner.connection here says that there is one: deploy {stack} "
+                "with the same buildRunner first, or take the section out"
+            )
+        return group
+
+    return reference.outputs.apply(found)
 
 
 def _exported(outputs: Any) -> dict[str, Any]:
@@ -89,7 +110,7 @@ def _exported(outputs: Any) -> dict[str, Any]:
     }
 
 
-def _required(outputs: Mapping[str, Any], name: str, stack: str) -> Any:
+def _required(outputs: Mapping[str, Any], name: str, stack: str, below: str = "") -> Any:
     if name not in outputs:
-        raise pulumi.RunError(f"{stack} has no output {name}: deploy it first")
+        raise pulumi.RunError(f"{stack} has no output {below}{name}: deploy it first")
     return outputs[name]

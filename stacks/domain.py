@@ -4,6 +4,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
@@ -131,6 +132,18 @@ def _log_retention(value: int) -> int:
         raise refuse(
             f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))} days", "CloudWatch Logs knows no others", near
         )
+    return value
+
+
+def _day(value: str) -> str:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            raise ValueError
+        date.fromisoformat(value)
+    except ValueError:
+        raise refuse(
+            "must be a day of the calendar, year-month-day in quotes", "it is compared with AWS's own", "2027-03-15"
+        ) from None
     return value
 
 
@@ -265,6 +278,7 @@ StackName = Annotated[str, *matching(
 )]  # fmt: skip
 KubernetesVersion = Annotated[str, *_rule(_kubernetes_version, {"type": "string", "enum": sorted(KUBERNETES_VERSIONS)})]
 LogRetentionDays = Annotated[int, *_rule(_log_retention, {"type": "integer", "enum": list(LOG_RETENTION_DAYS)})]
+Day = Annotated[str, *_rule(_day, {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, *_rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
 

@@ -4,6 +4,8 @@ from stackyard.errors import InvalidInput
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_LENGTH = 63
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreatePullThroughCacheRule.html
+CACHE_PREFIX_LENGTH = 30
 
 # Nouns of buckets that more than one place must call alike: components, settings' rules, CI's roles, the bootstrap.
 DATA, ACCESS_LOGS = "data", "access-logs"
@@ -25,3 +27,8 @@ def physical_name(
             f"by {len(name) - limit}."
         )
     return name
+
+
+def disk_key_alias(prefix: str) -> str:
+    """Alias of the key that encrypts the disks of an account: the account stack makes it, platforms use it by name."""
+    return f"alias/{prefix}-disks"

@@ -7,10 +7,13 @@ from pulumi import ResourceOptions
 from components.bucket_access import BucketAccess
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
 from components.cluster_access import ClusterAccess, ClusterAccessArgs
+from components.image_cache_access import ImageCacheAccess, ImageCacheAccessArgs
+from components.job_queue import JobQueue
+from components.model_registry import ModelRegistry, ModelRegistryArgs, RegistryDatabase
 from components.monitoring_crds import MonitoringCrds, MonitoringCrdsArgs
-from components.namespaces import NamespaceQuota
+from components.node_autoscaler import NodeAutoscaler
 from components.pipeline_deployment import PipelineDeployment, PipelineDeploymentArgs
-from components.pipeline_engine import RUNS_QUOTA, PipelineEngine, PipelineEngineArgs
+from components.pipeline_engine import PipelineEngine, PipelineEngineArgs
 from components.secret_delivery import ADDON as SECRET_DELIVERY_ADDON
 from components.secret_delivery import SecretDelivery, SecretDeliveryArgs
 from components.system_nodes import SystemNodes
@@ -19,11 +22,20 @@ from pipelines.contract import Contract
 from pipelines.declaration import declaration
 from stacks.base_outputs import BaseOutputs
 from stacks.images import image_of, missing_image, refuse_examples
-from stacks.nodes import system_nodes
+from stacks.nodes import (
+    cluster_addons,
+    gpu_runtime,
+    node_autoscaler,
+    node_pools,
+    pool_ceilings,
+    pool_roles,
+    system_nodes,
+)
 from stacks.pins import chart_of, pinned
-from stacks.providers import location_of, role_boundary_of, stem_of
+from stacks.providers import deploy_role_of, location_of, role_boundary_of, stem_of
+from stacks.queues import job_queue, local_queues, runs_quota
 from stacks.settings import Settings, present
-from stacks.versions import CHARTS
+from stacks.versions import CACHED_UPSTREAMS, CHARTS
 from stackyard.errors import UserError
 
 NAMESPACE = "pipelines"
@@ -40,13 +52,21 @@ def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider
     cluster = _cluster(settings, base, opts)
     _cluster_access(settings, cluster, opts)
     nodes = system_nodes(settings, base, cluster, opts)
+    addons = cluster_addons(settings, cluster, nodes, opts)
     _secret_delivery(settings, cluster, nodes, opts)
+    _model_registry(settings, base, cluster, opts)
     in_cluster = ResourceOptions(providers=[provider, cluster.kubernetes])
-    MonitoringCrds("monitoring-crds", MonitoringCrdsArgs(chart=chart_of("prometheus-operator-crds")), in_cluster)
-    engine = _pipeline_engine(settings, in_cluster)
-    _pipelines(settings, base, engine, in_cluster)
+    crds = MonitoringCrds("monitoring-crds", MonitoringCrdsArgs(chart=chart_of("prometheus-operator-crds")), in_cluster)
+    autoscaler = node_autoscaler(settings, cluster, after=[nodes, addons, crds], opts=in_cluster)
+    gpu_runtime(settings, after=[nodes, addons, crds], opts=in_cluster)
+    cpu_pools = node_pools(settings, base, cluster, autoscaler, in_cluster)
+    _image_cache_access(settings, nodes, autoscaler, opts)
+    queue = job_queue(settings, [NAMESPACE], after=cpu_pools, opts=in_cluster)
+    engine = _pipeline_engine(settings, queue, in_cluster)
+    _pipelines(settings, base, engine, queue, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
     pulumi.export("kubeconfig", cluster.kubeconfig)
+    pulumi.export("nodePools", pool_ceilings(settings))
 
 
 def refuse_undeployable(settings: Settings) -> None:
@@ -71,8 +91,10 @@ def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cl
             cluster_name=stem_of(settings),
             kubernetes_version=section.kubernetes_version,
             subnet_ids=base.private_subnet_ids,
-            # The first administrator applies the stack until the account layer brings a role for that.
+            # The first administrator: who applies the stack the first time, and when CI cannot.
             deployer_arn=section.admin_role_arns[0],
+            ci_role_arn=_ci_role(settings),
+            admitted_groups={"runner": base.runner_security_group_id} if base.runner_security_group_id else {},
             public_access_cidrs=section.public_access_cidrs,
             log_types=[ControlPlaneLog(log) for log in settings.profile.cluster_log_types],
             log_retention_days=section.log_retention_days,
@@ -83,10 +105,17 @@ def _cluster(settings: Settings, base: BaseOutputs, opts: ResourceOptions) -> Cl
     )
 
 
+def _ci_role(settings: Settings) -> str | None:
+    """CI's deploy role, unless it is the first administrator: EKS keeps one access entry per role."""
+    role = deploy_role_of(settings)
+    return None if role == present(settings.cluster).admin_role_arns[0] else role
+
+
 def _cluster_access(settings: Settings, cluster: Cluster, opts: ResourceOptions) -> None:
     section = present(settings.cluster)
-    # The first administrator is the deployer, whose entry comes with the cluster.
-    admins, viewers = section.admin_role_arns[1:], section.viewer_role_arns
+    # The first administrator is the deployer, whose entry comes with the cluster; so does that of CI's role.
+    admins = [arn for arn in section.admin_role_arns[1:] if arn != deploy_role_of(settings)]
+    viewers = section.viewer_role_arns
     if admins or viewers:
         args = ClusterAccessArgs(
             location=location_of(settings), cluster=cluster, admin_arns=admins, viewer_arns=viewers
@@ -110,7 +139,46 @@ def _secret_delivery(settings: Settings, cluster: Cluster, nodes: SystemNodes, o
     )
 
 
-def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngine:
+def _image_cache_access(
+    settings: Settings, nodes: SystemNodes, autoscaler: NodeAutoscaler, opts: ResourceOptions
+) -> None:
+    ImageCacheAccess(
+        "image-cache-access",
+        ImageCacheAccessArgs(
+            location=location_of(settings),
+            stem=stem_of(settings),
+            caches=tuple(CACHED_UPSTREAMS),
+            role_arns={"system-nodes": nodes.role_arn, "pools": autoscaler.node_role_arn},
+        ),
+        opts,
+    )
+
+
+def _model_registry(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: ResourceOptions) -> None:
+    database = base.tracking_database
+    if database is None:
+        return
+    ModelRegistry(
+        "model-registry",
+        ModelRegistryArgs(
+            location=location_of(settings),
+            cluster=cluster,
+            database=RegistryDatabase(
+                resource_id=database.resource_id, port=database.port, security_group_id=database.security_group_id
+            ),
+            artifacts=_data_access(settings, base),
+            permissions_boundary=role_boundary_of(settings),
+        ),
+        opts,
+    )
+
+
+def _data_access(settings: Settings, base: BaseOutputs) -> BucketAccess:
+    bucket = location_of(settings).bucket_arn(settings.physical_name(DATA_BUCKET))
+    return BucketAccess(bucket_arn=bucket, key_arn=base.bucket_key_arns[DATA_BUCKET])
+
+
+def _pipeline_engine(settings: Settings, queue: JobQueue | None, opts: ResourceOptions) -> PipelineEngine:
     chart = CHARTS["argo-workflows"]
     return PipelineEngine(
         "pipeline-engine",
@@ -118,7 +186,8 @@ def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngin
             chart=chart_of("argo-workflows"),
             app_version=chart.app_version,
             namespaces=(NAMESPACE,),
-            quota=_quota(settings),
+            quota=runs_quota(settings, queue),
+            after=[queue] if queue else [],
             # Where nothing is protected, one controller is enough; it costs a pod.
             replicas=2 if settings.profile.deletion_protection else 1,
         ),
@@ -126,28 +195,16 @@ def _pipeline_engine(settings: Settings, opts: ResourceOptions) -> PipelineEngin
     )
 
 
-def _quota(settings: Settings) -> NamespaceQuota:
-    """All teams together, since their pipelines share a namespace; the default for a team without a quota."""
-    default = RUNS_QUOTA
-    quotas = [team.quota for team in settings.teams]
-    return NamespaceQuota(
-        cpus=sum(quota.cpus if quota else default.cpus for quota in quotas) or default.cpus,
-        memory_gb=sum(quota.memory_gb if quota else default.memory_gb for quota in quotas) or default.memory_gb,
-        gpus=sum(quota.gpus for quota in quotas if quota),
-        pods=default.pods,
-    )
-
-
-def _pipelines(settings: Settings, base: BaseOutputs, engine: PipelineEngine, opts: ResourceOptions) -> None:
+def _pipelines(
+    settings: Settings, base: BaseOutputs, engine: PipelineEngine, queue: JobQueue | None, opts: ResourceOptions
+) -> None:
+    queues = local_queues(queue, [NAMESPACE], engine, opts)
     image = _image(settings)
     if image is None:
         pulumi.log.warn(missing_image(IMAGE, settings.environment.name))
         return
     contract = contract_of(settings, image)
-    bucket = settings.physical_name(DATA_BUCKET)
-    access = BucketAccess(
-        bucket_arn=location_of(settings).bucket_arn(bucket), key_arn=base.bucket_key_arns[DATA_BUCKET]
-    )
+    access = _data_access(settings, base)
     for pipeline in settings.pipelines:
         compiled = read_compiled(pipeline.name)
         PipelineDeployment(
@@ -155,13 +212,15 @@ def _pipelines(settings: Settings, base: BaseOutputs, engine: PipelineEngine, op
             PipelineDeploymentArgs(
                 declaration=declaration(pipeline.name),
                 compiled=compiled,
-                contract=contract,
+                # A pipeline waits in the queue of its team.
+                contract=contract.model_copy(update={"queue": pipeline.team if queue else None}),
                 location=location_of(settings),
                 cluster_name=stem_of(settings),
                 engine=engine,
+                after=queues,
                 data=access,
                 artifacts=access,
-                artifacts_bucket=bucket,
+                artifacts_bucket=contract.bucket,
                 package_path=package_asset_path(compiled),
                 permissions_boundary=role_boundary_of(settings),
                 schedule=pipeline.schedule,
@@ -181,6 +240,7 @@ def contract_of(settings: Settings, image: str) -> Contract:
         kms_key=f"alias/{bucket}",
         region=settings.environment.region,
         namespace=NAMESPACE,
+        pools=pool_roles(settings),
         tracking_uri=(settings.tracking and settings.tracking.uri) or TRACKING_URI,
         image=image,
         service_accounts={pipeline.name: f"pipeline-{pipeline.name}" for pipeline in settings.pipelines},

@@ -3,7 +3,7 @@
 import pulumi_aws as aws
 
 from components.aws_location import AwsLocation
-from components.ci_stacks import CiNames
+from components.ci_stacks import CiNames, CiPurpose
 from stacks.settings import PROJECT, Layer, Settings
 
 
@@ -36,8 +36,26 @@ def role_boundary_of(settings: Settings) -> str | None:
 
     A stack says so by naming itself in `ci.stacks`. None elsewhere.
     """
-    environment, ci = settings.environment, settings.ci
-    own = f"{environment.name}-{environment.layers[0]}" if len(environment.layers) == 1 else environment.name
-    if ci is None or own not in ci.stacks or settings.has(Layer.ACCOUNT):
+    return ci_names_of(settings).boundary_arn if deployed_by_ci(settings) else None
+
+
+def deploy_role_of(settings: Settings) -> str | None:
+    """ARN of the role with which CI deploys the stack; None where it does not."""
+    if not deployed_by_ci(settings):
         return None
-    return CiNames(prefix=environment.prefix, project=PROJECT, location=location_of(settings)).boundary_arn
+    return ci_names_of(settings).role_arn(_stack_of(settings), CiPurpose.DEPLOY)
+
+
+def deployed_by_ci(settings: Settings) -> bool:
+    """Whether the stack names itself in `ci.stacks`. Never true of the account stack."""
+    return bool(settings.ci and _stack_of(settings) in settings.ci.stacks and not settings.has(Layer.ACCOUNT))
+
+
+def ci_names_of(settings: Settings) -> CiNames:
+    """The names of what belongs to CI, as the account stack computes them."""
+    return CiNames(prefix=settings.environment.prefix, project=PROJECT, location=location_of(settings))
+
+
+def _stack_of(settings: Settings) -> str:
+    environment = settings.environment
+    return f"{environment.name}-{environment.layers[0]}" if len(environment.layers) == 1 else environment.name

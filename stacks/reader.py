@@ -99,8 +99,7 @@ class Reader:
             self._unreadable |= {item.path for item in found}
             bad = {str(entry["loc"][0]) for entry in error.errors(include_url=False) if entry["loc"]}
             return _salvaged(value, model, bad)
-        found = [*_not_built(result, dotted(at)), *result.problems(dotted(at))]
-        found = [item for item in found if not _within(item.path, stuck)]
+        found = [item for item in result.problems(dotted(at)) if not _within(item.path, stuck)]
         self.problems += [*placeholders, *found]
         return result
 
@@ -134,15 +133,6 @@ def _placeholder_problems(value: Any, model: Any, at: Location, inside: Location
             "it is a placeholder that somebody left for you",
             example_at(model, inside),
         )
-
-
-def _not_built(section: Section, path: str) -> Iterator[Problem]:
-    for name, field in type(section).model_fields.items():
-        value, reason = getattr(section, name), mark(field, "x-not-built")
-        if value is not None and reason:
-            yield problem(
-                f"{path}.{field.alias}", value, "must not be given yet: this version does not build it", reason
-            )
 
 
 def _within(path: str, outer: set[str]) -> bool:

@@ -19,7 +19,7 @@ from stacks.problems import flow
 from stacks.protection import PROFILES
 from stacks.rules import LAYERS_OF
 from stacks.settings import PROJECT, SECTIONS, Settings
-from stacks.translate import bare, field_at, mark, yaml_fields
+from stacks.translate import bare, field_at, yaml_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA_FILE, DOC_FILE = "stacks/settings.schema.json", "docs/settings.md"
@@ -155,8 +155,6 @@ def _row(path: str, field: Any) -> str:
             "none" if value in (None, (), {}) else f"`{flow(str(value) if isinstance(value, enum.Enum) else value)}`"
         )
     meaning = (field.description or "").replace("|", "\\|")
-    if mark(field, "x-not-built"):
-        meaning += " **Not built yet: refused.**"
     return f"| `{path}` | {_type_name(field.annotation)} | {default} | {meaning} | `{flow(field.examples[0])}` |"
 
 

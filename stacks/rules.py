@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pipelines.declaration import declarations
-from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, DATA, STATE, STATE_LOGS
+from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, CACHE_PREFIX_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment, Layer
@@ -17,6 +17,7 @@ from stacks.sections.operations import BuildRunner, Ci
 from stacks.sections.platform import Runners
 from stacks.sections.pools import NodePool
 from stacks.sections.teams import Pipeline, Team
+from stacks.versions import CACHED_UPSTREAMS
 
 BASE, PLATFORM, ACCOUNT = Layer.BASE, Layer.PLATFORM, Layer.ACCOUNT
 LAYERS_OF: Mapping[str, frozenset[Layer]] = {
@@ -24,9 +25,11 @@ LAYERS_OF: Mapping[str, frozenset[Layer]] = {
     # On both sides of a stack reference: names that follow from settings are not read from the other stack.
     "dataBuckets": frozenset({BASE, PLATFORM}),
     "registry": frozenset({BASE}),
-    "tracking": frozenset({BASE}),
+    # The platform runs the registry's server, or names one that exists already to its pipelines.
+    "tracking": frozenset({BASE, PLATFORM}),
     "notifications": frozenset({BASE}),
-    "buildRunner": frozenset({BASE}),
+    # In the platform's stack too: whether the cluster's endpoint lets the runner in.
+    "buildRunner": frozenset({BASE, PLATFORM}),
     "budget": frozenset({BASE}),
     "cluster": frozenset({PLATFORM}),
     "nodePools": frozenset({PLATFORM}),
@@ -90,6 +93,7 @@ def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     if draft.environment and draft.good("environment.region"):
         yield from _zone_problems(draft, draft.environment.region)
     yield from _bucket_problems(draft)
+    yield from _cache_problems(draft)
     yield from _pool_problems(draft)
     yield from _team_problems(draft)
     yield from _pipeline_problems(draft)
@@ -240,6 +244,23 @@ def _replica_problems(path: str, bucket: DataBucket, environment: Environment, n
             f"must be a region whose name is {longest - BUCKET_NAME_LENGTH} characters shorter",
             f"the names of the copy and of its log bucket end with it: {longest} characters, and S3 allows "
             f"{BUCKET_NAME_LENGTH}",
+        )
+
+
+def _cache_problems(draft: Draft) -> Iterator[Problem]:
+    environment = draft.environment
+    if not environment or not draft.good(*(f"environment.{key}" for key in ("name", "prefix", "layers"))):
+        return
+    longest = max(len(f"{environment.prefix}-{environment.name}/{cache}") for cache in CACHED_UPSTREAMS)
+    if longest > CACHE_PREFIX_LENGTH and ACCOUNT not in environment.layers:
+        most = len(environment.prefix) + CACHE_PREFIX_LENGTH - longest
+        yield problem(
+            "environment.prefix",
+            environment.prefix,
+            f"must have at most {most} characters with name {environment.name}",
+            f"with both of them names of cached images would begin with {longest} characters, and ECR allows "
+            f"{CACHE_PREFIX_LENGTH}",
+            environment.prefix[:most].rstrip("-"),
         )
 
 

@@ -81,6 +81,11 @@ class Settings(Section):
         }
         return dict(sorted({**self.environment.tags, **own}.items()))
 
+    @property
+    def wants_database(self) -> bool:
+        """Whether the environment has a database for its model registry."""
+        return self.tracking is not None and self.tracking.wants_database
+
     def has(self, layer: Layer) -> bool:
         return layer in self.environment.layers
 

@@ -1,7 +1,7 @@
 """Version table: what runs with each Kubernetes minor. Every row has its date and source; nothing here is «latest».
 
 Calendars are data, not decisions: support ends are compared with a date by review, preflight and policy.
-The only place that names chart registries.
+The only place that names chart and image registries.
 """
 
 from collections.abc import Mapping
@@ -146,6 +146,15 @@ TRACKING_DATABASE = Database(
     "older minors of 17 were upgraded to on 2026-05-31; parameter group family postgres17",
 )
 
+# Upstreams of the registry's pull-through caches, by a short name: those that AWS caches without credentials.
+# Not so: Docker Hub, GHCR, GitLab, Azure's and Chainguard's, which need a secret each; NGC, which AWS does not cache.
+# Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html, read 2026-11-24.
+CACHED_UPSTREAMS: Mapping[str, str] = {
+    "k8s": "registry.k8s.io",
+    "public": "public.ecr.aws",
+    "quay": "quay.io",
+}
+
 _PROMETHEUS = "oci://ghcr.io/prometheus-community/charts"
 _RUNNERS = "oci://ghcr.io/actions/actions-runner-controller-charts"
 _KARPENTER = "aws/karpenter-provider-aws at tag v1.14.1"
@@ -179,6 +188,14 @@ CHARTS: Mapping[str, Chart] = {
         app_version="4.8.2",
         read_on=date(2026, 5, 6),
         source="NVIDIA/dcgm-exporter at tag 4.5.3-4.8.2",
+    ),
+    "aws-efa-k8s-device-plugin": Chart(
+        name="aws-efa-k8s-device-plugin",
+        repository="https://aws.github.io/eks-charts",
+        version="v0.5.30",
+        app_version="v0.5.20",
+        read_on=date(2026, 7, 21),
+        source="aws/eks-charts at commit bfe91c4",
     ),
     "kueue": Chart(
         name="oci://registry.k8s.io/kueue/charts/kueue",

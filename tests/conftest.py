@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import FunctionType
 from typing import Any
@@ -44,7 +45,9 @@ def capture() -> Capture:
 def _evaluated(make: Callable[..., Any], /, **kwargs: Any) -> Deployment:
     from stackyard.program.run import capture_callable
 
-    return capture_callable(lambda: make(**kwargs) and None)
+    # The SDK looks through the whole stack at each registration, and pytest's is deep: a thread has a short one.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(capture_callable, lambda: make(**kwargs) and None).result()
 
 
 # Typed: a text and a StrEnum are equal, and a test may mean the one or the other.

@@ -136,6 +136,17 @@ def parentless(deployment: Deployment) -> Iterator[str]:
             yield f"{resource.name} ({resource.type}) belongs to no component"
 
 
+def roles_of_nobody(deployment: Deployment) -> Iterator[str]:
+    """Roles whose name does not tell their environment: CI could neither change them nor hand them on."""
+    for resource in deployment.of_type("aws:iam/role:Role"):
+        environment = resource.outputs.get("tagsAll", {}).get("environment", "")
+        # The account's own roles are an administrator's.
+        if environment != "account" and f"-{environment}-" not in str(resource.inputs["name"]):
+            yield f"{resource.name} is called {resource.inputs['name']}: give it role_name and KEEPS_ITS_NAME"
+        if environment != "account" and "name" not in resource.ignore_changes:
+            yield f"{resource.name} would be replaced when its stem changes: add KEEPS_ITS_NAME to its options"
+
+
 def opened_to_everyone(deployment: Deployment) -> Iterator[str]:
     """Policies that allow everyone something, or every action. An endpoint's policy filters and grants nothing."""
     for resource in deployment:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from stacks.prices import INSTANCES, PRICES
 from stackyard.program.replacement import ROWS
 from tests.test_repository import commands_in, unknown_part
 from tools import cost_page
@@ -82,9 +83,22 @@ def test_what_is_free_when_idle_is_spelled_as_the_components_types():
     assert not {"aws:ec2/natGateway:NatGateway", "aws:kms/key:Key"} & cost_page.FREE_WHEN_IDLE
 
 
-@pytest.mark.parametrize("name", cost_page.PRICES)
+def test_a_pool_shows_its_ceilings_and_says_when_its_price_is_not_known():
+    pool = {"name": "gpu", "capacity": "spot", "maxNodes": 2, "maxGpus": 8, "ceilingUsdPerHour": 11.344}
+    assert cost_page.pool_row("dev", pool) == "| dev | gpu | spot | 2 | 8 | 11.34 |"
+    unknown = cost_page.pool_row("dev", {**pool, "maxGpus": 0, "ceilingUsdPerHour": None})
+    assert unknown == "| dev | gpu | spot | 2 | – | not known |"
+
+
+def test_every_pool_of_every_environment_has_a_row():
+    rows = cost_page.pools_table().splitlines()[2:]
+    assert {row.split(" | ")[0].strip("| ") for row in rows} == {"dev", "staging", "prod"}
+    assert not [row for row in rows if "not known" in row], "all types of the committed stacks have a price"
+
+
+@pytest.mark.parametrize("name", [*PRICES, *INSTANCES])
 def test_every_price_has_a_source_and_a_month(name):
-    price = cost_page.PRICES[name]
+    price = PRICES.get(name) or INSTANCES[name]
     assert price.usd > 0 and len(price.source) > 10 and re.fullmatch(r"20\d\d-\d\d", price.date)
 
 

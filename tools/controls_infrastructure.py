@@ -3,11 +3,14 @@
 from tools.controls_model import Control, Scanner
 
 IAM_TABLE = "tools/test_iam_table.py"
+BOOTSTRAP = "local/test_bootstrap.py"
 DATA_BUCKET = "components/test_data_bucket.py"
 NETWORK = "components/test_network.py"
 NODES = "components/test_system_nodes.py"
+POOLS = "components/test_node_pool.py"
 GUARD = "components/test_account_guard.py"
 CI = "components/test_ci_access.py"
+ACCOUNT = "stacks/test_account_layer.py"
 CONTRACTS = "test_contracts.py"
 STATEFUL = "golden/test_stateful_types.py"
 
@@ -76,13 +79,20 @@ STORAGE = (
         number=10,
         ids="S3.11",
         asks="events to EventBridge",
-        tests=(f"{DATA_BUCKET}: versions_are_kept_owners_enforced_and_events_sent",),
+        tests=(
+            f"{DATA_BUCKET}: versions_are_kept_owners_enforced_and_events_sent",
+            f"{BOOTSTRAP}: the_state_bucket_is_closed_versioned_locked_encrypted_with_the_stores_key_and_logged",
+        ),
     ),
     Control(
         number=11,
         ids="S3.15",
         asks="object lock for model, audit and state buckets",
-        tests=("components/test_audit_bucket.py: a_lock_keeps_everybody_from_deleting",),
+        tests=(
+            "stacks/test_base_layer.py: prod_locks_what_models_are_made_of",
+            "components/test_audit_bucket.py: a_lock_keeps_everybody_from_deleting",
+            f"{BOOTSTRAP}: the_state_bucket_is_closed_versioned_locked_encrypted_with_the_stores_key_and_logged",
+        ),
     ),
     Control(
         number=12,
@@ -197,7 +207,11 @@ KEYS_AND_IDENTITY = (
         number=26,
         ids="–",
         asks="permissions boundary, sessions of an hour",
-        tests=(f"{CI}: every_role_lasts_an_hour_and_has_the_boundary",),
+        tests=(
+            f"{CI}: every_role_lasts_an_hour_and_has_the_boundary",
+            f"{ACCOUNT}: where_ci_deploys_every_role_carries_its_boundary",
+            f"{ACCOUNT}: the_boundary_takes_nothing_from_a_role_that_its_policies_give",
+        ),
     ),
     Control(
         number=27,
@@ -208,6 +222,7 @@ KEYS_AND_IDENTITY = (
             f"{POLICIES}: passing_a_role_needs_the_service_it_goes_to",
             f"{IAM_TABLE}: only_deployments_administrators_of_the_cluster_and_nodes_act_as_another_role",
             f"{CI}: ci_cannot_change_its_own_permissions_or_the_state_store",
+            "components/test_ci_changes.py: no_other_role_is_passed_or_trusts_somebody_else_afterwards",
         ),
     ),
     Control(
@@ -263,19 +278,22 @@ NETWORK_AND_NODES = (
         number=36,
         ids="EC2.7, EC2.3; CIS 5.1.1",
         asks="volumes are encrypted",
-        tests=(f"{NODES}: volumes_are_encrypted_with_the_accounts_key_or_a_given_one",),
+        tests=(
+            f"{NODES}: volumes_are_encrypted_with_the_accounts_key_or_a_given_one",
+            f"{POOLS}: volumes_are_encrypted_and_sized_in_gb",
+        ),
     ),
     Control(
         number=37,
         ids="EC2.8, AutoScaling.3; CIS 5.7",
         asks="instance metadata by token",
-        tests=(f"{NODES}: pods_cannot_reach_instance_metadata",),
+        tests=(f"{NODES}: pods_cannot_reach_instance_metadata", f"{POOLS}: pods_cannot_reach_instance_metadata"),
     ),
     Control(
         number=38,
         ids="AutoScaling.4; BPG iam",
         asks="instance metadata one hop away",
-        tests=(f"{NODES}: pods_cannot_reach_instance_metadata",),
+        tests=(f"{NODES}: pods_cannot_reach_instance_metadata", f"{POOLS}: pods_cannot_reach_instance_metadata"),
     ),
     Control(
         number=39,
@@ -284,6 +302,7 @@ NETWORK_AND_NODES = (
         tests=(
             f"{NETWORK}: no_subnet_gives_an_instance_a_public_address",
             f"{NODES}: the_template_makes_no_public_address",
+            f"{POOLS}: nodes_stand_in_the_given_subnets_with_the_clusters_group_and_no_public_address",
         ),
     ),
     Control(

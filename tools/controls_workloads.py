@@ -6,6 +6,7 @@ IAM_TABLE = "tools/test_iam_table.py"
 DATA_BUCKET = "components/test_data_bucket.py"
 CLUSTER = "components/test_cluster.py"
 NODES = "components/test_system_nodes.py"
+GPU_POOLS = "components/test_gpu_node_pool.py"
 DATABASE = "components/test_tracking_database.py"
 GUARD = "components/test_account_guard.py"
 NAMESPACES = "components/test_namespaces.py"
@@ -154,7 +155,13 @@ CLUSTER_CONTROLS = (
         number=66,
         ids="BPG aiml_compute",
         asks="GPU pools: taints, repair, checkpoints, capacity blocks",
-        tests=(f"{NODES}: only_what_tolerates_the_taint_runs_there",),
+        tests=(
+            f"{NODES}: only_what_tolerates_the_taint_runs_there",
+            f"{GPU_POOLS}: pods_that_ask_for_no_gpu_stay_away",
+            f"{GPU_POOLS}: nodes_go_when_they_are_empty_and_at_no_other_time",
+            f"{GPU_POOLS}: drift_never_begins_under_a_running_job",
+            "policies/test_spot_checkpoints.py: a_gpu_step_without_a_checkpoint_is_found_wherever_spot_may_run_it",
+        ),
     ),
 )
 

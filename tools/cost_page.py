@@ -1,7 +1,8 @@
-"""The table of docs/cost.md: what each environment costs while nobody uses it, counted in the captures of its stacks.
+"""The tables of docs/cost.md: what each environment costs while nobody uses it, and the most that its pools can cost.
 
-`python -m tools.cost_page --write` puts it into the page; without it, status 1 when the page's is another. A resource
-type that is neither priced nor known to be free when idle stops it, so that no new component is forgotten.
+Both are counted in the captures of its stacks. `python -m tools.cost_page --write` puts them into the page; without it,
+status 1 when the page's are others. A resource type that is neither priced nor known to be free when idle stops it, so
+that no new component is forgotten.
 """
 
 import sys
@@ -10,48 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stacks.prices import INSTANCES, PRICES
 from tools.generated_page import between_marks, write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cost.md"
 BEGIN, END = "<!-- floor: begin (python -m tools.cost_page --write) -->", "<!-- floor: end -->"
+POOLS_BEGIN = "<!-- pools: begin (python -m tools.cost_page --write) -->"
+POOLS_END = "<!-- pools: end -->"
 HOURS = 730
 """Of an average month, as AWS's own calculator counts."""
 ENVIRONMENTS = ("dev", "staging", "prod", "account")
 """The last one is paid once per account that has such a stack, not per environment."""
-
-_LISTED = "two listings of July and September 2026 that agree"
-_QUOTED = "pages of third parties that quote AWS's price list"
-_COMMON = "commonly quoted; not looked up again"
-
-
-@dataclass(frozen=True)
-class Price:
-    """In US dollars, us-east-1, Linux, on demand."""
-
-    usd: float
-    unit: str
-    source: str
-    date: str
-    """Month in which it was seen."""
-
-
-PRICES: Mapping[str, Price] = {
-    "NAT gateway": Price(0.045, "hour", _LISTED, "2026-09"),
-    "public IPv4 address": Price(0.005, "hour", _LISTED, "2026-09"),
-    "EKS control plane": Price(0.10, "hour", _LISTED, "2026-09"),
-    "gp3 volume": Price(0.08, "GB and month", _LISTED, "2026-09"),
-    "interface endpoint in a zone": Price(0.01, "hour", _QUOTED, "2026-01"),
-    "KMS key": Price(1.00, "month", _QUOTED, "2026-03"),
-    "secret": Price(0.40, "month", _QUOTED, "2026-04"),
-    "RDS gp3 storage": Price(0.115, "GB and month", _QUOTED, "2026-06"),
-    "db.t4g.micro": Price(0.016, "hour", _QUOTED, "2026-06"),
-    "db.t4g.small": Price(0.032, "hour", _QUOTED, "2026-06"),
-    "db.t4g.medium": Price(0.065, "hour", _QUOTED, "2026-06"),
-    "db.m7g.large": Price(0.168, "hour", "a list of prices in a public repository", "2026-11"),
-    "m7i.large": Price(0.1008, "hour", "lists of prices in several public repositories", "2026-11"),
-    "CloudWatch alarm": Price(0.10, "month", _COMMON, "2026-11"),
-}
 
 # Free, or paid by use alone: by request, event, build minute, or by GB stored or moved. An analyzer of external access
 # is free; one of unused access would not be.
@@ -159,19 +130,24 @@ def _database_lines(inputs: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _line(what: str, count: int, priced: str) -> Line:
-    price = PRICES.get(priced)
+    price = PRICES.get(priced) or INSTANCES.get(priced)
     if price is None:
-        raise ValueError(f"{what}: there is no price of {priced}: add it to PRICES, with its source and date")
+        raise ValueError(f"{what}: there is no price of {priced}: add it to stacks/prices.py, with its source and date")
     return Line(what, count, count * price.usd * (HOURS if price.unit == "hour" else 1))
 
 
 def floor(environment: str) -> list[Line]:
     """What an environment costs idle: the resources of all its stacks, and the key of its state store."""
-    from tests.stack_captures import STACKS, stack_capture
+    from tests.stack_captures import stack_capture
 
-    stacks = [stack for stack in STACKS if stack == environment or stack.startswith(f"{environment}-")]
-    resources = [r for stack in stacks for r in stack_capture(stack) if r.custom and not r.is_provider]
+    resources = [r for stack in _stacks(environment) for r in stack_capture(stack) if r.custom and not r.is_provider]
     return [*lines(resources), _line("KMS key of the state store", 1, "KMS key")]
+
+
+def _stacks(environment: str) -> list[str]:
+    from tests.stack_captures import STACKS
+
+    return [stack for stack in STACKS if stack == environment or stack.startswith(f"{environment}-")]
 
 
 def table() -> str:
@@ -183,8 +159,45 @@ def table() -> str:
     totals = (f"**{sum(line.usd for line in lines_.values()):,.0f} $**" for lines_ in floors.values())
     rows.append(f"| **a month, idle** | {' | '.join(totals)} |")
     prices = ["", "| price of | US dollars | source | seen |", "| --- | --- | --- | --- |"]
-    prices += [f"| {name} | {p.usd:g} per {p.unit} | {p.source} | {p.date} |" for name, p in PRICES.items()]
+    shown = {**PRICES, **{kind: INSTANCES[kind] for kind in _instance_types() if kind in INSTANCES}}
+    prices += [f"| {name} | {p.usd:g} per {p.unit} | {p.source} | {p.date} |" for name, p in shown.items()]
     return "\n".join([*rows, *prices])
+
+
+def pools_table() -> str:
+    """The ceilings of every pool, and what it costs an hour at them, as the stacks' own outputs say."""
+    rows = ["| environment | pool | capacity | nodes | GPUs | $ an hour |", "| --- | --- | --- | ---: | ---: | ---: |"]
+    for environment in ENVIRONMENTS:
+        for pool in _pools(environment):
+            rows.append(pool_row(environment, pool))
+    return "\n".join(rows)
+
+
+def pool_row(environment: str, pool: Mapping[str, Any]) -> str:
+    usd, gpus = pool["ceilingUsdPerHour"], int(pool["maxGpus"])
+    cost = "not known" if usd is None else f"{usd:,.2f}"
+    return f"| {environment} | {pool['name']} | {pool['capacity']} | {int(pool['maxNodes'])} | {gpus or '–'} | {cost} |"
+
+
+def _pools(environment: str) -> Iterable[Mapping[str, Any]]:
+    from tests.stack_captures import stack_capture
+
+    for stack in _stacks(environment):
+        yield from stack_capture(stack).outputs.get("nodePools", ())
+
+
+def _instance_types() -> list[str]:
+    """Types of system nodes and pools, of all environments."""
+    from tests.stack_captures import stack_capture
+
+    resources = [r for name in ENVIRONMENTS for stack in _stacks(name) for r in stack_capture(stack)]
+    found = {str(kind) for r in resources if r.type.endswith(":NodeGroup") for kind in r.inputs["instanceTypes"]}
+    for resource in (r for r in resources if r.type.endswith(":NodePool") and r.custom):
+        requirements: Any = resource.inputs["spec"]["template"]["spec"]["requirements"]
+        found |= {
+            str(kind) for r in requirements if r["key"] == "node.kubernetes.io/instance-type" for kind in r["values"]
+        }
+    return sorted(found)
 
 
 def _most(floors: Mapping[str, Mapping[str, Line]], kind: str) -> float:
@@ -196,14 +209,13 @@ def _cell(line: Line | None) -> str:
 
 
 def with_table(page: str) -> str:
-    """The page with the table between its two marks. Raises ValueError when a mark is missing."""
-    return between_marks(page, PAGE.name, BEGIN, END, table())
+    """The page with the tables between their marks. Raises ValueError when a mark is missing."""
+    page = between_marks(page, PAGE.name, BEGIN, END, table())
+    return between_marks(page, PAGE.name, POOLS_BEGIN, POOLS_END, pools_table())
 
 
 def main() -> int:
-    return write_or_check(
-        PAGE, with_table, what="the table of docs/cost.md", command="python -m tools.cost_page --write"
-    )
+    return write_or_check(PAGE, with_table, what="a table of docs/cost.md", command="python -m tools.cost_page --write")
 
 
 if __name__ == "__main__":

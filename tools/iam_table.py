@@ -140,7 +140,15 @@ def things(resources: Iterable[Resource]) -> dict[str, str]:
             # The account's own things have names that an environment's have as well.
             of_account = resource.urn.startswith("urn:pulumi:account:")
             named[arn] = f"account: {resource.name}" if of_account else resource.name
+            if resource.type == "aws:rds/instance:Instance":
+                named[_connecting_arn(arn, str(resource.outputs["resourceId"]))] = resource.name
     return named
+
+
+def _connecting_arn(arn: str, resource_id: str) -> str:
+    """What connections to a database are granted on, up to the user: AWS's own id, which no other ARN holds."""
+    prefix = arn.partition(":db:")[0].replace(":rds:", ":rds-db:")
+    return f"{prefix}:dbuser:{resource_id}"
 
 
 def label(pattern: str, statement: Statement, names: Mapping[str, str]) -> str:
@@ -156,6 +164,9 @@ def label(pattern: str, statement: Statement, names: Mapping[str, str]) -> str:
         ]
         below = path or ", ".join(prefixes) or "*"
         return f"{names.get(bucket, _short(bucket))}: {below}"
+    if ":rds-db:" in pattern:
+        database, _, user = pattern.rpartition("/")
+        return f"{names.get(database, _short(database))}: as {user}"
     return names.get(pattern, _short(pattern))
 
 

@@ -179,7 +179,8 @@ def decide(
         return Verdict(allowed=False, why="outside the role's boundary")
     directly = [s for s in theirs if s.allow and _names_itself(s, role.arn) and holds(s, given)]
     handed_on = any(s.allow and holds(s, given) for s in theirs) or (context is None and not protecting)
-    if action.startswith("kms:") and not handed_on:
+    # Creating a key or a name for one asks no key.
+    if action.startswith("kms:") and ":alias/" not in resource and resource != "*" and not handed_on:
         return Verdict(allowed=False, why="the key's policy does not allow it")
     if _allowed(own, action, resource, given):
         return Verdict(allowed=True, why="the role's own policy")

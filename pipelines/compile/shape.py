@@ -198,11 +198,11 @@ def _deadline(entry: Mapping[str, Any], step: str, resources: Resources) -> int:
 def _placement(entry: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
     """Where the step's pod may run. Applies on a cluster alone: a local process has no pools."""
     role = "gpu" if resources.gpu else "cpu"
-    placement: dict[str, Any] = {"nodeSelector": {POOL_LABEL: token(f"pools.{role}")}}
+    metadata = dict(entry["metadata"])
+    # Karpenter moves no pod that says so to save money; a step that is moved starts again from nothing.
+    metadata["annotations"] = metadata["annotations"] | {"karpenter.sh/do-not-disrupt": "true"}
+    placement: dict[str, Any] = {"metadata": metadata, "nodeSelector": {POOL_LABEL: token(f"pools.{role}")}}
     if resources.gpu:
-        metadata = dict(entry["metadata"])
-        metadata["annotations"] = metadata["annotations"] | {"karpenter.sh/do-not-disrupt": "true"}
-        placement["metadata"] = metadata
         placement["tolerations"] = [{"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"}]
     return placement
 

@@ -90,7 +90,7 @@ class Registry(Section):
 class Tracking(Section):
     """Database of the model registry. Without this section the environment has none."""
 
-    read_by: ClassVar = "`TrackingDatabase`"
+    read_by: ClassVar = "`TrackingDatabase`, `ModelRegistry`"
 
     uri: TrackingUri | None = setting(
         "MLflow server that exists already. Default: the platform layer's own.",

@@ -73,7 +73,9 @@ SHAPES: Mapping[str, Shape] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": _ec2("vpce", "vpc-endpoint", prefixListId="pl-{h8}"),
     "aws:ec2/flowLog:FlowLog": _ec2("fl", "vpc-flow-log"),
     "aws:ec2/launchTemplate:LaunchTemplate": _ec2("lt", "launch-template", latestVersion=1, defaultVersion=1),
-    "aws:ec2/placementGroup:PlacementGroup": Shape("{name}", _arn("ec2", "placement-group/{name}")),
+    "aws:ec2/placementGroup:PlacementGroup": Shape(
+        "{name}", {**_arn("ec2", "placement-group/{name}"), "placementGroupId": "pg-{h17}"}
+    ),
     "aws:s3/bucket:Bucket": Shape(
         "{bucket}",
         {
@@ -129,6 +131,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": Shape("{repository}", {"registryId": "{account}"}),
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": Shape("{ecrRepositoryPrefix}", {"registryId": "{account}"}),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": Shape("{prefix}", {"registryId": "{account}"}),
     "aws:eks/cluster:Cluster": Shape(
         "{name}",
         {

@@ -113,6 +113,7 @@ ROWS: Mapping[str, Row] = {
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": Row(
         schema=("ecrRepositoryPrefix", "upstreamRegistryUrl", "upstreamRepositoryPrefix")
     ),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": Row(provider=("prefix",)),
     "aws:ecr/repository:Repository": Row(schema=("name", "encryptionConfigurations")),
     "aws:eks/accessEntry:AccessEntry": Row(schema=("clusterName", "principalArn", "type")),
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Row(

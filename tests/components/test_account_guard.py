@@ -24,6 +24,7 @@ def guard(sources=("acme-trail", "acme-config"), **args):
     defaults = {
         "location": LOCATION,
         "stem": "acme-account",
+        "disk_key_alias": "alias/acme-disks",
         "trail_bucket": "acme-trail",
         "config_bucket": "acme-config",
         "access_logs": logs,
@@ -171,9 +172,17 @@ def test_services_that_start_nodes_may_use_the_key_of_disks(capture):
 
 
 def test_a_role_uses_the_key_of_disks_through_ec2_alone():
-    for statement in using_disk_key("arn:aws:kms:eu-central-1:123456789012:key/k", LOCATION):
+    for statement in using_disk_key("alias/acme-disks", LOCATION):
         assert statement.conditions["StringEquals"] == {"kms:ViaService": "ec2.eu-central-1.amazonaws.com"}
-        assert statement.resources == ["arn:aws:kms:eu-central-1:123456789012:key/k"]
+        assert statement.conditions["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/acme-disks"}
+        assert statement.resources == ["arn:aws:kms:eu-central-1:123456789012:key/*"]
+
+
+def test_the_key_of_disks_has_the_alias_by_which_it_is_found(capture):
+    deployment = capture(guard)
+    alias = deployment.named("guard-disk-key-alias").inputs
+    assert alias["name"] == "alias/acme-disks"
+    assert alias["targetKeyId"] == deployment.named("guard-disk-key").outputs["keyId"]
 
 
 def test_no_bucket_of_the_account_can_become_public(capture):

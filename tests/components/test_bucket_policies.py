@@ -1,5 +1,7 @@
 """Statements of bucket policies: what they deny, to whom, and what log delivery may do."""
 
+import pytest
+
 from components.aws_location import AwsLocation
 from components.bucket_policies import (
     configured_by_own_account_only,
@@ -7,6 +9,8 @@ from components.bucket_policies import (
     receives_access_logs,
     tls_only,
 )
+from tests.tools.policies import account, allow, parsed, role
+from tools.policy_evaluator import decide
 
 LOCATION = AwsLocation(account_id="123456789012", region="eu-central-1")
 ARN = "arn:aws:s3:::acme-dev-data"
@@ -38,13 +42,31 @@ def test_no_other_account_changes_policy_acl_or_encryption():
 
 
 def test_objects_are_encrypted_with_the_buckets_key_or_not_written():
-    kms, own_key, customer_key = [statement.document() for statement in encrypted_with(ARN, KEY)]
-    header = "s3:x-amz-server-side-encryption"
-    assert kms["Condition"] == {"StringNotEqualsIfExists": {header: "aws:kms"}}, "no header means the bucket's default"
-    assert own_key["Condition"] == {"StringNotEqualsIfExists": {f"{header}-aws-kms-key-id": KEY}}
-    assert customer_key["Condition"] == {"Null": {f"{header}-customer-algorithm": "false"}}
-    assert {statement["Effect"] for statement in (kms, own_key, customer_key)} == {"Deny"}
-    assert {statement["Action"] for statement in (kms, own_key, customer_key)} == {"s3:PutObject"}
+    documents = [statement.document() for statement in encrypted_with(ARN, KEY)]
+    assert {statement["Effect"] for statement in documents} == {"Deny"}
+    assert {statement["Action"] for statement in documents} == {"s3:PutObject"}
+
+
+HEADER = "s3:x-amz-server-side-encryption"
+
+
+@pytest.mark.parametrize(
+    ("headers", "written"),
+    [
+        ({}, True),
+        ({HEADER: "aws:kms", f"{HEADER}-aws-kms-key-id": KEY}, True),
+        ({HEADER: "aws:kms"}, True),
+        ({HEADER: "AES256"}, False),
+        ({HEADER: "aws:kms", f"{HEADER}-aws-kms-key-id": KEY.replace("/1", "/2")}, False),
+        ({f"{HEADER}-customer-algorithm": "AES256"}, False),
+    ],
+    ids=["nothing said: the default", "its key", "the default key", "SSE-S3", "another key", "the caller's own key"],
+)
+def test_an_upload_that_says_nothing_passes_and_one_that_says_otherwise_does_not(headers, written):  # control 5
+    policy = parsed(*(statement.document() for statement in encrypted_with(ARN, KEY)))
+    writer = role("writer", allow("s3:PutObject", on=f"{ARN}/*"))
+    known = account(writer, policies={ARN: policy})
+    assert decide(known, writer, "s3:PutObject", f"{ARN}/a", headers).allowed is written
 
 
 def test_log_delivery_writes_for_the_named_buckets_of_this_account_alone():

@@ -67,6 +67,33 @@ def test_only_the_deployer_administers_the_whole_cluster(capture):
     assert entry.urn in association.dependencies
 
 
+CI = "arn:aws:iam::123456789012:role/acme-ci-dev-platform-deploy"
+
+
+def test_where_ci_deploys_its_role_administers_too_and_everything_in_the_cluster_waits_for_that(capture):
+    deployment = capture(cluster, ci_role_arn=CI)
+    entries = {e.name: e.inputs["principalArn"] for e in deployment.of_type("aws:eks/accessEntry:AccessEntry")}
+    assert entries == {"k8s-deployer-access": DEPLOYER, "k8s-ci-access": CI}
+    associations = deployment.of_type("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert {a.inputs["principalArn"] for a in associations} == {DEPLOYER, CI}
+    provider = deployment.only("pulumi:providers:kubernetes")
+    assert {a.urn for a in associations} <= set(provider.dependencies)
+
+
+def test_admitted_groups_reach_the_endpoint_and_nothing_else_of_the_cluster(capture):
+    deployment = capture(cluster, admitted_groups={"runner": "sg-0123456789abcdef0"})
+    rule = deployment.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.name == "k8s-from-runner"
+    assert rule.inputs["securityGroupId"] == eks(deployment).outputs["vpcConfig"]["clusterSecurityGroupId"]
+    assert rule.inputs["referencedSecurityGroupId"] == "sg-0123456789abcdef0"
+    assert (rule.inputs["ipProtocol"], rule.inputs["fromPort"], rule.inputs["toPort"]) == ("tcp", 443, 443)
+    assert rule.urn in deployment.only("pulumi:providers:kubernetes").dependencies, "the deployer may be in that group"
+
+
+def test_nobody_is_admitted_by_default(capture):
+    assert capture(cluster).of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule") == []
+
+
 def test_secrets_are_encrypted_with_the_clusters_own_key(capture):
     deployment = capture(cluster)
     key = deployment.only("aws:kms/key:Key")
@@ -181,6 +208,8 @@ def test_everything_that_can_be_tagged_names_its_component(capture):
     ("args", "sentence"),
     [
         ({"cluster_name": "-dev"}, "cluster name '-dev' is not possible"),
+        ({"ci_role_arn": DEPLOYER}, "EKS keeps one access entry per principal"),
+        ({"ci_role_arn": "acme-ci"}, "ci_role_arn 'acme-ci' is not the ARN of an IAM role or user"),
         ({"cluster_name": "x" * 101}, "is not possible"),
         ({"subnet_ids": ["subnet-1"]}, "at least 2 zones, got 1"),
         ({"deployer_arn": "arn:aws:sts::123456789012:assumed-role/deploy/me"}, "access entries know no sessions"),

@@ -2,13 +2,11 @@
 
 import pytest
 
-from components.cost_guard import CostGuard, CostGuardArgs, amount, anomaly_usd
+from components.cost_guard import CostGuard, CostGuardArgs, amount
+from tests.stack_captures import stack_capture
 
 BUDGET = "aws:budgets/budget:Budget"
-MONITOR = "aws:costexplorer/anomalyMonitor:AnomalyMonitor"
-SUBSCRIPTION = "aws:costexplorer/anomalySubscription:AnomalySubscription"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:ticket"
-EXISTING = "arn:aws:ce::123456789012:anomalymonitor/0f2d3c4b-5a69-4788-9c0d-1e2f3a4b5c6d"
 
 
 def guard(**args):
@@ -37,28 +35,23 @@ def test_the_budget_is_monthly_for_the_account_and_credits_hide_nothing(capture)
     assert "costFilters" not in budget
 
 
-def test_unusual_costs_are_told_at_once_from_a_share_of_the_budget_on(capture):
-    deployment = capture(guard)
-    monitor, subscription = deployment.only(MONITOR), deployment.only(SUBSCRIPTION).inputs
-    assert (monitor.inputs["monitorType"], monitor.inputs["monitorDimension"]) == ("DIMENSIONAL", "SERVICE")
-    assert subscription["monitorArnLists"] == [monitor.outputs["arn"]]
-    assert subscription["frequency"] == "IMMEDIATE", "a topic may have no other"
-    assert subscription["subscribers"] == [{"type": "SNS", "address": TOPIC}]
-    assert subscription["thresholdExpression"]["dimension"] == {
-        "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
-        "matchOptions": ["GREATER_THAN_OR_EQUAL"],
-        "values": ["20"],
-    }
+def test_in_an_account_that_environments_share_a_budget_counts_its_own_alone(capture):
+    budget = capture(guard, environment="dev").only(BUDGET).inputs
+    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:environment$dev"]}]
 
 
-def test_an_existing_monitor_is_subscribed_to_and_none_is_made(capture):
-    deployment = capture(guard, anomaly_monitor_arn=EXISTING)
-    assert deployment.of_type(MONITOR) == []
-    assert deployment.only(SUBSCRIPTION).inputs["monitorArnLists"] == [EXISTING]
-    assert deployment.only("stackyard:index:CostGuard").outputs == {
-        "budgetName": "acme-dev-monthly",
-        "anomalyMonitorArn": EXISTING,
-    }
+@pytest.mark.parametrize("stack", ["dev", "staging-base", "prod-base"])
+def test_the_tag_that_it_counts_by_is_on_everything(stack):
+    environment = stack.removesuffix("-base")
+    tagged = [r.outputs["tagsAll"] for r in stack_capture(stack) if "tagsAll" in r.outputs]
+    assert tagged and {tags["environment"] for tags in tagged} == {environment}
+
+
+def test_unusual_costs_are_the_accounts_business(capture):
+    # AWS allows one monitor of services an account: two environments there would be in each other's way.
+    types = {resource.type for resource in capture(guard)}
+    assert types & {"aws:costexplorer/anomalyMonitor:AnomalyMonitor"} == set()
+    assert len(stack_capture("account").of_type("aws:costexplorer/anomalyMonitor:AnomalyMonitor")) == 1
 
 
 @pytest.mark.parametrize(("usd", "text"), [(400, "400"), (1000.0, "1000"), (12.5, "12.5"), (0.01, "0.01")])
@@ -66,19 +59,8 @@ def test_amounts_are_written_as_aws_writes_them(usd, text):
     assert amount(usd) == text
 
 
-@pytest.mark.parametrize(("monthly", "percent", "usd"), [(400, 5, 20), (10, 5, 1), (12000, 2.5, 300)])
-def test_an_anomaly_counts_from_a_share_of_the_budget_on_but_not_below_a_dollar(monthly, percent, usd):
-    assert anomaly_usd(monthly, percent) == usd
-
-
 @pytest.mark.parametrize("monthly_usd", [0, -400, 0.001, float("nan")])
 def test_a_budget_of_nothing_is_refused(capture, monthly_usd):
     # faults 37
     with pytest.raises(ValueError, match="AWS Budgets takes amounts above zero, for example 400"):
         capture(guard, monthly_usd=monthly_usd)
-
-
-@pytest.mark.parametrize("percent", [0, -5, 101])
-def test_a_share_that_is_none_is_refused(capture, percent):
-    with pytest.raises(ValueError, match="choose above 0 and at most 100"):
-        capture(guard, anomaly_percent=percent)

@@ -105,9 +105,7 @@ def test_the_policy_denies_and_allows_nobody(capture):
     ]
     assert {s["Effect"] for s in statements} == {"Deny"}
     key_arn = part(deployment, "key").outputs["arn"]
-    assert statements[3]["Condition"] == {
-        "StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption-aws-kms-key-id": key_arn}
-    }
+    assert statements[3]["Condition"]["StringNotEquals"] == {"s3:x-amz-server-side-encryption-aws-kms-key-id": key_arn}
 
 
 def test_accesses_are_logged_to_the_log_bucket_once_it_lets_them_in(capture):

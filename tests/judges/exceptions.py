@@ -97,15 +97,6 @@ CHECKOV = (
         )
         for check in ("CKV_AWS_287", "CKV_AWS_288", "CKV_AWS_289", "CKV_AWS_290", "CKV_AWS_355")
     ),
-    *(
-        Accepted(
-            check=check,
-            resource="aws_iam_policy.ci-*-deploy-base-notice",
-            control=22,
-            reason="open: budgets and monitors of costs are named by `*`; they hold no data and guard none",
-        )
-        for check in ("CKV_AWS_290", "CKV_AWS_355")
-    ),
     Accepted(
         check="CKV_AWS_355",
         resource="aws_iam_policy.ci-*-read",
@@ -148,6 +139,7 @@ UNJUDGED_TYPES = frozenset(
         "aws_ebs_default_kms_key",
         "aws_ecr_lifecycle_policy",
         "aws_ecr_pull_through_cache_rule",
+        "aws_ecr_repository_creation_template",
         "aws_eks_access_entry",
         "aws_eks_access_policy_association",
         "aws_eks_addon",
@@ -202,13 +194,6 @@ PARLIAMENT = (
         reason="an endpoint's policy is about a whole service, whatever resources its actions know",
     ),
     Accepted(
-        check="RESOURCE_MISMATCH",
-        resource="identity network-flow-log-role-policy",
-        control=35,
-        reason="open: AWS's reference knows no resource for logs:DescribeLogGroups, so this grant may be void; "
-        "writing needs none of it",
-    ),
-    Accepted(
         check="RESOURCE_STAR",
         resource="boundary *",
         control=26,
@@ -220,23 +205,20 @@ PARLIAMENT = (
         control=18,
         reason="kms:ResourceAliases: AWS's reference lists it for these actions, parliament's copy is older",
     ),
-    Accepted(
-        check="UNKNOWN_CONDITION_FOR_ACTION",
-        resource="identity ci-*",
-        control=18,
-        reason="kms:ResourceAliases and iam:ResourceTag: AWS's reference lists them, parliament's copy is older",
+    *(
+        Accepted(
+            check="UNKNOWN_CONDITION_FOR_ACTION",
+            resource=resource,
+            control=18,
+            reason="kms:ResourceAliases: AWS's reference lists it, parliament's copy is older",
+        )
+        for resource in ("identity ci-*", "identity node-autoscaler-controller-nodes")
     ),
     Accepted(
         check="RESOURCE_MISMATCH",
         resource="identity ci-*-keys",
         control=18,
         reason="an action on an alias is asked about the alias and about its key: a statement each",
-    ),
-    Accepted(
-        check="RESOURCE_MISMATCH",
-        resource="identity ci-*-notice",
-        control=22,
-        reason="open: AWS's reference knows no resource for codeconnections:CreateConnection, so it may be void",
     ),
     Accepted(
         check="RESOURCE_STAR",
@@ -250,6 +232,19 @@ PARLIAMENT = (
         control=86,
         reason="CodeBuild makes network interfaces in the VPC, which have no ARN before: "
         "https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html",
+    ),
+    Accepted(
+        check="RESOURCE_MISMATCH",
+        resource="identity node-autoscaler-controller-nodes",
+        control=22,
+        reason="starting an instance is asked about each thing that it takes: a statement for each kind, as Karpenter "
+        "documents it",
+    ),
+    Accepted(
+        check="RESOURCE_MISMATCH",
+        resource="identity node-autoscaler-controller-discovery",
+        control=22,
+        reason="AWS's own parameters belong to no account, and parliament's pattern wants one",
     ),
     Accepted(
         check="RESOURCE_POLICY_PRIVILEGE_ESCALATION",
@@ -293,11 +288,5 @@ CLOUDSPLAINING = (
         resource="identity build-runner-images-role-policy",
         control=86,
         reason="ecr:GetAuthorizationToken knows no resource; what the token may push to is named",
-    ),
-    Accepted(
-        check="infrastructure modification",
-        resource="identity ci-*-deploy-base-notice",
-        control=22,
-        reason="open: budgets and monitors of costs are named by `*`; they hold no data and guard none",
     ),
 )

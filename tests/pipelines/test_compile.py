@@ -10,6 +10,9 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from components.gpu_sharing import NOT_SHARED
+from components.node_pool_spec import PoolRole, cpu_labels, gpu_labels, gpu_taints
+from pipelines.binding import bind
 from pipelines.compile import compile_pipeline, compiler, read_compiled, require_package, stale
 from pipelines.compile.archive import gzip_stored, repack
 from pipelines.compile.compiled import ROOT, package_asset_path
@@ -20,6 +23,7 @@ from pipelines.tokens import SHELL_SAFE, strings, tokens
 from stackyard.cli import app
 from stackyard.errors import InvalidInput, UserError
 from stackyard.local.places import typed
+from tests.pipelines.contracts import contract
 from tests.pipelines.projects import DECLARATION, FLOW, project
 
 # What another machine looks like from inside the compiling process.
@@ -158,7 +162,21 @@ def test_resources_come_from_the_declaration_and_a_gpu_step_is_placed_on_gpu_nod
     assert second["container"]["resources"] == {"requests": amounts, "limits": amounts}
     assert second["nodeSelector"] == {"stackyard.dev/pool": "@{contract.pools.gpu}"}
     assert second["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
-    assert second["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
+
+
+def test_a_bound_step_runs_on_the_nodes_that_pools_of_its_role_start(translation):
+    compiled, _ = compiler.assemble(replace(DECLARATION, step_resources={"second": Resources(gpu=1)}), translation)
+    bound = bind(compiled.template, contract(pools={role.value: role.value for role in PoolRole}), pipeline="training")
+    first, second = steps(bound)
+    assert first["nodeSelector"].items() <= cpu_labels().items()
+    assert second["nodeSelector"].items() <= gpu_labels(NOT_SHARED).items()
+    (taint,) = gpu_taints()
+    assert second["tolerations"] == [{"key": taint["key"], "operator": "Exists", "effect": taint["effect"]}]
+
+
+def test_no_step_is_moved_to_another_node_to_save_money(tiny):
+    annotations = [step["metadata"]["annotations"] for step in steps(tiny[1].template)]
+    assert [found["karpenter.sh/do-not-disrupt"] for found in annotations] == ["true", "true"]
 
 
 def test_a_gpu_step_without_a_deadline_of_its_own_is_refused(translation):

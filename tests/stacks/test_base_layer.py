@@ -12,6 +12,7 @@ from tests.stack_captures import evaluate, stack_capture
 from tests.stacks.places import ROOT
 
 DATABASE = "aws:rds/instance:Instance"
+LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 SERVER = "https://mlflow.example.com"
 
 
@@ -68,3 +69,12 @@ def test_every_environment_has_its_alarm_path_and_its_budget(stack):
     budget = deployment.only("aws:budgets/budget:Budget")
     topics = {arn for alert in budget.inputs["notifications"] for arn in alert["subscriberSnsTopicArns"]}
     assert topics == {deployment.named("notifications-ticket").outputs["arn"]}
+
+
+def test_prod_locks_what_models_are_made_of():
+    # control 11: models lie in the data bucket, the audit bucket locks itself, bootstrap locks the states
+    (rule,) = [r.inputs["rule"] for r in stack_capture("prod-base").of_type(LOCK)]
+    assert rule["defaultRetention"] == {"mode": "COMPLIANCE", "days": 30}
+    assert stack_capture("prod-base").named("data-lock").inputs["bucket"].startswith("stackyard-prod-data-")
+    for disposable in ("local", "dev"):
+        assert stack_capture(disposable).of_type(LOCK) == [], "data of developers may go"

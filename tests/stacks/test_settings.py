@@ -269,6 +269,15 @@ def test_the_longest_bucket_name_counts_the_stacks_own_parts():
     assert "bucket for access logs" in found["environment.name"].reason
 
 
+def test_prefix_and_name_leave_room_for_the_prefixes_of_cached_images():
+    fits = with_value("environment.prefix", "twelve-chars")
+    assert problems(put(fits, "environment.name", "ten-chars1")) == {}
+    found = problems(put(fits, "environment.name", "eleven-char"))["environment.prefix"]
+    assert found.rule == "must have at most 11 characters with name eleven-char"
+    assert "would begin with 31 characters, and ECR allows 30" in found.reason
+    assert problems(put(fits, "environment.prefix", found.example.split(": ")[-1])) == {}
+
+
 def test_a_runner_needs_a_repository():
     assert "ci.repository" in problems(with_value("buildRunner.connection", "pending"))
 

@@ -102,6 +102,7 @@ def test_the_two_halves_of_an_environment_agree():
             update={"layers": ()}
         )
         assert base.data_buckets == platform.data_buckets, "names are computed on both sides"
+        assert base.build_runner == platform.build_runner, "the cluster's endpoint lets the runner in"
 
 
 def test_environments_can_be_peered():

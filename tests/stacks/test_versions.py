@@ -41,7 +41,7 @@ def test_the_database_is_pinned_to_a_major_version_with_date_and_source():
 
 def test_charts_are_pinned_and_come_from_a_named_registry():
     for name, chart in CHARTS.items():
-        assert re.fullmatch(r"\d+\.\d+\.\d+", chart.version), name
+        assert re.fullmatch(r"v?\d+\.\d+\.\d+", chart.version), name
         assert chart.name.startswith("oci://") is (chart.repository == ""), f"{name}: exactly one kind of address"
         assert chart.repository.startswith("https://") or not chart.repository
 

@@ -2,14 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
+from stacks.naming import disk_key_alias
+from stacks.versions import CACHED_UPSTREAMS
 from tests.tools.policies import (
     CLUSTER,
     CLUSTER_ARN,
     allow,
+    parsed,
     pod_identity,
     resource,
     role_arn,
@@ -23,6 +27,7 @@ from tools.role_graph import reach
 
 committed = cache(iam_table.committed)
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
+NODE_ROLES = ("node-autoscaler-node-role", "system-nodes-role")
 
 
 def of(name: str) -> iam_table.Environment:
@@ -74,11 +79,30 @@ def test_the_training_role_cannot_reach_the_prefix_of_another_team(name):  # con
     assert decide(account, training, "s3:ListBucket", bucket, {"s3:prefix": "flights/"}).allowed
 
 
+def caches(name: str) -> set[str]:
+    """Where pulls through the registry's caches make repositories."""
+    return {f"ecr: repository/stackyard-{name}/{cache}/*" for cache in CACHED_UPSTREAMS}
+
+
+def harmless(name: str) -> set[str]:
+    """Who administers nothing but that, and the key of disks, which Karpenter hands on to EC2 for its own use alone."""
+    administered: dict[str, set[str]] = {}
+    for access in of(name).access:
+        if access.level is Level.ADMINISTER:
+            administered.setdefault(access.principal, set()).add(access.thing)
+    return {
+        principal
+        for principal, things in administered.items()
+        if things <= {*caches(name), disk_key_alias("stackyard")}
+    }
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_nothing_but_a_deployment_administers_data(name):  # controls 4, 17, 27
     # AWS's own roles that start nodes hand the key of disks on: https://docs.aws.amazon.com/autoscaling/ec2/userguide/
     allowed = ("role/aws-service-role/", "ci-prod-base-deploy-role", "ci-prod-platform-deploy-role")
-    administering = {a.principal for a in of(name).access if a.level is Level.ADMINISTER}
+    allowed += ("registry-caches-role",)  # ECR makes cached repositories with grants on the images' key
+    administering = {a.principal for a in of(name).access if a.level is Level.ADMINISTER} - harmless(name)
     assert {principal for principal in administering if not principal.startswith(allowed)} == set()
 
 
@@ -108,12 +132,14 @@ def test_no_role_reaches_every_key_bucket_or_secret(name):  # controls 19, 21, 2
     assert {a.thing for a in of(name).access} & {"every key", "every bucket", "every secret", "everything"} == set()
 
 
+@pytest.mark.parametrize("role", NODE_ROLES)
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_nodes_only_pull_images(name):  # control 54
-    own = {(a.thing, a.level) for a in of(name).access if a.principal == "system-nodes-role" and not a.through}
-    # A pull through the cache makes the registry fetch an image: that counts as writing.
-    assert own == {("every repository", Level.READ), ("every repository", Level.WRITE)}
-    nodes = of(name).account.role("system-nodes-role")
+def test_nodes_only_pull_images(name, role):  # control 54
+    own = {(a.thing, a.level) for a in of(name).access if a.principal == role and not a.through}
+    # A pull through a cache makes the registry fetch an image, and make its repository: writing and administering.
+    cached = {(thing, Level.ADMINISTER) for thing in caches(name)}
+    assert own == {("every repository", Level.READ), ("every repository", Level.WRITE)} | cached
+    nodes = of(name).account.role(role)
     assert not decide(
         of(name).account, nodes, "ecr:PutImage", "arn:aws:ecr:us-east-1:123456789012:repository/a"
     ).allowed
@@ -122,7 +148,10 @@ def test_nodes_only_pull_images(name):  # control 54
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_only_deployments_administrators_of_the_cluster_and_nodes_act_as_another_role(name):  # controls 27, 53
     sources = {edge.source for edge in of(name).edges if not edge.source.startswith("role/")}
-    allowed = {"system-nodes-role", "ci-prod-base-deploy-role", "ci-prod-platform-deploy-role"}
+    # Karpenter hands the nodes' role to the instances that it starts.
+    autoscaler = "node-autoscaler-controller-role"
+    allowed = {*NODE_ROLES, autoscaler, "ci-prod-base-deploy-role", "ci-prod-platform-deploy-role"}
+    assert {edge.target for edge in of(name).edges if edge.source == autoscaler} == {"node-autoscaler-node-role"}
     assert sources - allowed == set(), sorted(edge for edge in of(name).edges if edge.source in sources - allowed)
 
 
@@ -134,6 +163,37 @@ def test_a_preview_reads_its_own_state_and_decrypts_nothing_else():  # controls 
         files = {f"{state}/stacks/stackyard/{name}.json{end}" for name in states for end in ("", ".*")}
         key = "alias/stackyard-prod-state-777788889999-us-east-1"
         assert {a.thing for a in reached} == {*files, f"{state}/meta.yaml", key}
+
+
+def decrypted_by(role, account) -> set[str]:
+    """Keys of prod that a role decrypts with, in the way most favourable to it: through S3, by the key's own alias."""
+    resources = of("prod").resources
+    aliases = {r.inputs["targetKeyId"]: r.inputs["name"] for r in resources if r.type == "aws:kms/alias:Alias"}
+    keys = [r for r in resources if r.type == "aws:kms/key:Key"]
+    assert len(keys) > 5, "without keys this is void"
+    found = set()
+    for key in keys:
+        context = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+        if key.outputs["keyId"] in aliases:
+            context["kms:ResourceAliases"] = aliases[key.outputs["keyId"]]
+        if decide(account, role, "kms:Decrypt", key.outputs["arn"], context).allowed:
+            found.add(key.name)
+    return found
+
+
+@pytest.mark.parametrize("stack", ["prod-base", "prod-platform"])
+def test_a_preview_decrypts_with_no_key_of_the_environment(stack):  # control 19
+    account = of("prod").account
+    assert decrypted_by(account.role(f"ci-{stack}-preview-role"), account) == set()
+
+
+def test_a_preview_that_could_decrypt_is_noticed():  # control 19
+    account = of("prod").account
+    preview = account.role("ci-prod-base-preview-role")
+    planted = replace(
+        preview, statements=(*preview.statements, *parsed(allow("kms:Decrypt", on="arn:aws:kms:*:key/*")))
+    )
+    assert "data-key" in decrypted_by(planted, account)
 
 
 def test_a_deployment_cannot_act_as_a_role_of_ci_or_of_the_guard():  # control 27
@@ -184,8 +244,6 @@ def test_roles_of_ci_are_bound_to_an_environment_and_cannot_change_roles():  # c
 
 
 def test_a_wildcard_subject_is_noticed():  # control 28
-    from tests.tools.policies import parsed
-
     def trust(subject: str, operator: str = "StringEquals"):
         return parsed(
             {

@@ -57,6 +57,8 @@ def test_not_action_and_not_resource_turn_the_meaning_round():
         ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {}, True),
         ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {"s3:prefix": "b"}, False),
         ({"StringNotEqualsIfExists": {"s3:prefix": "a"}}, {"s3:prefix": "a"}, False),
+        ({"StringNotEqualsIfExists": {"s3:prefix": "a"}}, {}, True),
+        ({"StringNotEquals": {"s3:prefix": "a"}, "Null": {"s3:prefix": "false"}}, {}, False),
         ({"StringLike": {"s3:prefix": "a/*"}}, {"s3:prefix": "a/b/c"}, True),
         ({"StringLike": {"s3:prefix": "a/*"}}, {"s3:prefix": "ab"}, False),
         ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}, {"aws:SourceArn": BUCKET}, True),
@@ -138,3 +140,12 @@ def test_a_role_is_changed_only_where_it_has_the_boundary_that_is_asked_for():
         return decide(account(bounded), bounded, "iam:PutRolePolicy", role_arn("other"), facts=facts).allowed
 
     assert may_change({"iam:PermissionsBoundary": "b"}) and not may_change({})
+
+
+def test_making_a_key_or_a_name_for_one_asks_no_key():
+    maker = role("maker", allow("kms:CreateKey", "kms:CreateAlias", "kms:DescribeKey"))
+    key = "arn:aws:kms:eu-central-1:123456789012:key/1"
+    for action, thing in (("kms:CreateKey", "*"), ("kms:CreateAlias", key.replace("key/1", "alias/a"))):
+        assert decide(account(maker), maker, action, thing, {}).allowed, action
+    verdict = decide(account(maker), maker, "kms:DescribeKey", key, {})
+    assert (verdict.allowed, verdict.why) == (False, "the key's policy does not allow it")

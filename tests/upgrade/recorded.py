@@ -73,14 +73,16 @@ def steps_over(prior: Deployment, program: Callable[[], Any], **options: Any) ->
 
 # A code package is named by its content: another one is another object, and the bucket keeps the versions of the first.
 NAMED_BY_CONTENT = "aws:s3/bucketObjectv2:BucketObjectv2"
+# It holds nothing, and AWS's provider knows no way to change its text: the new one takes the place of the old one.
+WRITTEN_ANEW = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 
 
 def destructive(steps: list[Step]) -> list[str]:
     """What would be replaced or deleted, in words."""
     found = []
     for step in steps:
-        repacked = step.resource.type == NAMED_BY_CONTENT and step.op != "delete"
-        if not repacked and ("replace" in step.op or step.op == "delete"):
+        harmless = step.resource.type in (NAMED_BY_CONTENT, WRITTEN_ANEW) and step.op != "delete"
+        if not harmless and ("replace" in step.op or step.op == "delete"):
             keys = ", ".join(step.decision.keys) if step.decision else ""
             found.append(f"{step.op} {step.resource.urn}" + (f" because of {keys}" if keys else ""))
     return sorted(set(found))
