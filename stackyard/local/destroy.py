@@ -2,15 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from stackyard.errors import UserError
-from stackyard.local import emulator, inventory, mirror
+from stackyard.local import attachment, emulator, inventory, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.kubernetes.store import Store
 from stackyard.local.places import typed
 from stackyard.local.progress import Progress
 from stackyard.local.runs import running
@@ -33,10 +34,22 @@ class Destroyed:
     """Protected or retained data, with what it cannot do without."""
     remains: dict[str, list[str]]
     """What the emulator still holds although nothing was to be kept: by service."""
+    left_on: str = ""
+    """Server of a cluster that could not be reached, so that Kubernetes objects stay there."""
 
 
-def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> Destroyed:
-    """Destroys the environment's stacks, platform first. Without `include_data`, protected and retained data stays."""
+def destroy(
+    root: Path,
+    name: str,
+    console: Console,
+    *,
+    include_data: bool,
+    confirm: Callable[[str], bool] = lambda question: True,
+) -> Destroyed:
+    """Destroys the environment's stacks, platform first. Without `include_data`, protected and retained data stays.
+
+    `confirm` is asked whether to go on if the objects' cluster does not answer: they stay there then.
+    """
     environment = local_environment(root, name)
     kept: list[Resource] = []
     remains: dict[str, list[str]] = {}
@@ -46,6 +59,8 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
             raise DestroyFailed(_not_running(environment))
         if server is not None:
             assert_emulator(server.endpoint, environment.account_id)
+        cluster, left_on = attachment.or_left_behind(environment.places, confirm, console)
+        if server is not None:
             if not include_data:
                 # What stays lives in the emulator's memory alone until then.
                 mirror.snapshot(server.endpoint, environment.places)
@@ -55,11 +70,17 @@ def destroy(root: Path, name: str, console: Console, *, include_data: bool) -> D
                 _delete_final_snapshots(server.endpoint)
             if not kept:
                 remains = inventory.inventory(server.endpoint)
+        if cluster:
+            store = Store(environment.places.kubernetes_objects)
+            # What the stacks had is gone by now, if there was an emulator to destroy them with.
+            rest = store.applied() if include_data else store.left_over()
+            attachment.take_away(environment.places, cluster, rest, console)
+            attachment.forget_if_empty(environment.places, cluster, console)
         if include_data and not remains:
             emulator.stop(environment.places)
             mirror.drop(environment.places)
             shutil.rmtree(environment.places.folder, ignore_errors=True)
-    return Destroyed(kept=tuple(kept), remains=remains)
+    return Destroyed(kept=tuple(kept), remains=remains, left_on=left_on)
 
 
 def _delete_final_snapshots(endpoint: str) -> None:

@@ -20,6 +20,7 @@ from stackyard.program.values import Value, plain
 
 if TYPE_CHECKING:
     from stackyard.local.aws import AwsProvider
+    from stackyard.local.kubernetes.cluster import Cluster
     from stackyard.local.kubernetes.provider import KubernetesProvider
 
 # Client and emulator are both Python: more than this many calls at once bring nothing.
@@ -57,6 +58,10 @@ class LocalTarget:
     kubernetes_store: str
     kubernetes_version: str
     journal: str
+    kubeconfig: str = ""
+    """Of the cluster on this machine that objects are applied to; empty without one. Its credentials stay in it."""
+    owner: str = ""
+    """Signature of the environment, which its objects carry there."""
     include_data: bool = False
     """For `destroy`: buckets are emptied and protected resources go too."""
 
@@ -130,9 +135,18 @@ def _done(applied: Applied, goal: Resource) -> Done:
 
 
 def embedded_providers(
-    *, endpoint: str, account_id: str, region: str, kubernetes_store: Path, kubernetes_version: str
+    *,
+    endpoint: str,
+    account_id: str,
+    region: str,
+    kubernetes_store: Path,
+    kubernetes_version: str,
+    cluster: "Cluster | None" = None,
 ) -> "dict[str, AwsProvider | KubernetesProvider]":
-    """The two providers by package: the emulator's, whose clusters are the object store, and the object store's."""
+    """The two providers by package: the emulator's, whose clusters are the object store, and the object store's.
+
+    `cluster` is a server on this machine that the objects are applied to as well.
+    """
     from stackyard.local.aws import AwsProvider
     from stackyard.local.kubernetes import store
     from stackyard.local.kubernetes.provider import KubernetesProvider
@@ -145,7 +159,8 @@ def embedded_providers(
         cluster_ca=store.CERTIFICATE_AUTHORITY,
     )
     objects = store.Store(kubernetes_store)
-    return {"aws": aws, "kubernetes": KubernetesProvider(store=objects, kubernetes_version=kubernetes_version)}
+    kubernetes = KubernetesProvider(store=objects, kubernetes_version=kubernetes_version, cluster=cluster)
+    return {"aws": aws, "kubernetes": kubernetes}
 
 
 def local_executor(
@@ -166,9 +181,16 @@ def local_executor(
         region=request.region,
         kubernetes_store=Path(target.kubernetes_store),
         kubernetes_version=target.kubernetes_version,
+        cluster=_cluster(target),
     )
     executor = LocalExecutor(providers, include_data=target.include_data)
     return executor, _journalled(report, Journal(Path(target.journal)), stop), WORKERS
+
+
+def _cluster(target: LocalTarget) -> "Cluster | None":
+    from stackyard.local.kubernetes.cluster import connect
+
+    return connect(Path(target.kubeconfig), target.owner) if target.kubeconfig else None
 
 
 def _journalled(

@@ -225,8 +225,10 @@ def _restore_version(s3: Any, store: Store, bucket: str, version: Version) -> No
     optional: dict[str, Any] = dict(version.headers)
     if version.tags:
         optional["Tagging"] = urlencode(version.tags)
+    # S3 takes an object into a bucket with an object lock only with a checksum.
+    optional |= {"Metadata": version.metadata, "ChecksumAlgorithm": "CRC32"}
     with open(store.blob(version.sha256), "rb") as body:
-        s3.put_object(Bucket=bucket, Key=version.key, Body=body, Metadata=version.metadata, **optional)
+        s3.put_object(Bucket=bucket, Key=version.key, Body=body, **optional)
 
 
 def _store_database(places: Places, store: Store) -> str:

@@ -1,11 +1,14 @@
 """What `up` and `destroy` end with: what is there now, and what can be done next."""
 
+from collections import Counter
+
 from rich.console import Console
 from rich.markup import escape
 
 from stackyard.errors import UserError
 from stackyard.local.destroy import Destroyed
 from stackyard.local.places import command, env_option, typed
+from stackyard.local.progress import ran_on
 from stackyard.local.up import Provisioned
 from stackyard.program.values import secret_blinded, to_json
 
@@ -20,10 +23,11 @@ HOLDS_DATA = (
 def print_outputs(provisioned: Provisioned, console: Console) -> None:
     for stack, deployment in provisioned.deployments.items():
         custom = [r for r in deployment if r.custom and not r.is_provider and not r.external]
-        recorded = sum(r.recorded for r in custom)
+        behind = Counter(ran_on(r.type, recorded=r.recorded, cluster=provisioned.cluster) for r in custom)
+        applied = f"{behind['applied']} applied to {escape(provisioned.cluster)}, " if provisioned.cluster else ""
         console.print(
-            f"\n[bold]{escape(stack)}[/]: {len(custom)} resources, {len(custom) - recorded} emulated, "
-            f"{recorded} recorded (validated, not emulated)"
+            f"\n[bold]{escape(stack)}[/]: {len(custom)} resources, {behind['emulated']} emulated, {applied}"
+            f"{behind['recorded']} recorded (validated, not emulated)"
         )
         for name, value in sorted(deployment.outputs.items()):
             console.print(f"  {escape(name)}: {escape(_short(to_json(value, secret=secret_blinded)))}", soft_wrap=True)
@@ -63,4 +67,5 @@ def print_destroyed(destroyed: Destroyed, env: str, console: Console) -> None:
         raise UserError(
             f"the emulator still holds what no state knows:\n{listing}\n{typed('local down', env)} clears it"
         )
-    console.print("\nNothing is left.")
+    on = f" but what stays on {escape(destroyed.left_on)}" if destroyed.left_on else ""
+    console.print(f"\nNothing is left{on}.")

@@ -90,6 +90,11 @@ class Places:
         return self.kubernetes / "objects.json"
 
     @property
+    def kubernetes_cluster(self) -> Path:
+        """Which cluster the objects are also applied to (JSON); absent if they are not."""
+        return self.kubernetes / "cluster.json"
+
+    @property
     def runs(self) -> Path:
         """Logs of pipeline runs, a folder each."""
         return self.folder / "runs"

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +29,9 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter)
     recorded: int = 0
     emulated: int = 0
+    applied: int = 0
+    cluster: str = ""
+    """Server that Kubernetes objects are applied to, if they are."""
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Names, in the order in which it happened."""
@@ -59,8 +62,13 @@ class Progress:
         self.counts[event["op"]] += 1
         provider = event["type"].startswith(PROVIDER_PREFIX)
         if event["custom"] and not provider and event["op"] in ("create", "update", "create-replacement", "same"):
-            self.recorded += event["recorded"]
-            self.emulated += not event["recorded"]
+            match ran_on(event["type"], recorded=event["recorded"], cluster=self.cluster):
+                case "recorded":
+                    self.recorded += 1
+                case "applied":
+                    self.applied += 1
+                case _:
+                    self.emulated += 1
         if event["op"] not in SIGNS or not event["custom"]:
             return
         sign, verb = SIGNS[event["op"]]
@@ -82,6 +90,13 @@ class Progress:
 
     def _line(self, sign: str, event: Mapping[str, Any], text: str) -> None:
         self.console.print(f"  {sign:>2} {escape(event['type']):<58} {escape(event['name'])}  {text}", soft_wrap=True)
+
+
+def ran_on(type_: str, *, recorded: bool, cluster: str) -> Literal["recorded", "applied", "emulated"]:
+    """What stands behind a resource: nothing that runs, the server `cluster`, or the emulator or object store."""
+    if recorded:
+        return "recorded"
+    return "applied" if cluster and type_.startswith("kubernetes:") else "emulated"
 
 
 def summary(counts: Mapping[str, int]) -> str:

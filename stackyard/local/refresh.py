@@ -12,6 +12,7 @@ from rich.markup import escape
 from stackyard.errors import UserError
 from stackyard.local import drift, emulator
 from stackyard.local.applied import Live
+from stackyard.local.attachment import attached
 from stackyard.local.drift import Drift, Rank
 from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.executor import WORKERS, embedded_providers, sent
@@ -121,6 +122,7 @@ def _read(environment: LocalEnvironment, config: StackConfig, endpoint: str) -> 
         region=environment.region,
         kubernetes_store=places.kubernetes_objects,
         kubernetes_version=environment.kubernetes_version,
+        cluster=attached(places),
     )
     return compare(before, providers)
 

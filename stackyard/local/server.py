@@ -26,6 +26,8 @@ from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from stackyard.local.emulated_buckets import let_a_destroy_pass_locks, tell_of_eventbridge
+from stackyard.local.emulated_clusters import give_clusters_their_security_group
 from stackyard.local.emulator import IDENTITY_PATH, PRODUCT, REQUESTS_PATH, Record, started_at, write_record
 from stackyard.local.replies import (
     CALL_HEADER,
@@ -212,6 +214,15 @@ def listen(port: int) -> socket.socket:
     raise AssertionError("unreachable")
 
 
+def mend_the_emulator() -> None:
+    """Before its first request: what moto does otherwise than AWS, where the local stack depends on it."""
+    mend_policy_statements()
+    give_versions_exact_dates()
+    give_clusters_their_security_group()
+    tell_of_eventbridge()
+    let_a_destroy_pass_locks()
+
+
 def _leave(_signal: int, _frame: object) -> None:
     sys.exit(0)
 
@@ -224,8 +235,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
 
     signal.signal(signal.SIGTERM, _leave)
-    mend_policy_statements()
-    give_versions_exact_dates()
+    mend_the_emulator()
     listener = listen(options.port)
     port = listener.getsockname()[1]
     # moto calls itself in a few places and looks the port up here.

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from stackyard.errors import UserError
+from stackyard.local.attachment import remembered, signature
 from stackyard.local.environment import LocalEnvironment
 from stackyard.local.executor import LocalTarget
 from stackyard.local.places import Places, typed
@@ -29,12 +30,15 @@ class Unsettled(UserError):
 def target(environment: LocalEnvironment, stack: str, endpoint: str, *, include_data: bool = False) -> dict[str, Any]:
     """Where a child carries out its steps, for `Request.local`."""
     places = environment.places
+    attachment = remembered(places)
     return asdict(
         LocalTarget(
             endpoint=endpoint,
             kubernetes_store=str(places.kubernetes_objects),
             kubernetes_version=environment.kubernetes_version,
             journal=str(places.journal(stack)),
+            kubeconfig=attachment.kubeconfig if attachment else "",
+            owner=signature(places),
             include_data=include_data,
         )
     )

@@ -7,7 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from stackyard.local import emulator, mirror
+from stackyard.local.attachment import remembered
 from stackyard.local.environment import local_environment
+from stackyard.local.kubernetes.store import Store
 from stackyard.local.places import typed
 from stackyard.local.runs import running
 from stackyard.program import state
@@ -35,6 +37,9 @@ def print_status(root: Path, env: str, console: Console) -> None:
                 recorded = sum(child.recorded for child in children)
                 table.add_row(resource.type.rsplit(":", 1)[-1], resource.name, str(len(children)), str(recorded or ""))
         console.print(table, soft_wrap=False)
+    if cluster := remembered(places):
+        applied = len(Store(places.kubernetes_objects).applied())
+        console.print(f"Cluster: {applied} objects are applied to {escape(str(cluster))}", soft_wrap=True)
     kept = mirror.current(places)
     console.print(f"Snapshot: {kept.objects} objects" if kept else "Snapshot: none yet")
 

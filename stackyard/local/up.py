@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from stackyard.errors import UserError
-from stackyard.local import emulator, mirror
+from stackyard.local import attachment, emulator, mirror
 from stackyard.local.environment import LocalEnvironment, local_environment
+from stackyard.local.kubernetes.cluster import Cluster
+from stackyard.local.kubernetes.store import Store
 from stackyard.local.places import Places, typed
 from stackyard.local.progress import Progress
 from stackyard.local.runs import running
@@ -36,39 +38,55 @@ class Provisioned:
     environment: LocalEnvironment
     endpoint: str
     deployments: dict[str, Deployment]
+    cluster: str = ""
+    """Server of the cluster that Kubernetes objects were applied to; empty without one."""
 
 
-def up(root: Path, name: str, console: Console) -> Provisioned:
-    """Provisions every stack of the environment, base first. Raises UpFailed when a resource could not be made."""
+def up(root: Path, name: str, console: Console, *, kubeconfig: Path | None = None, detach: bool = False) -> Provisioned:
+    """Provisions every stack of the environment, base first. Raises UpFailed when a resource could not be made.
+
+    `kubeconfig` and `detach` choose and leave a cluster on this machine, see `attachment.attach`.
+    """
     environment = local_environment(root, name)
     make_private(environment.places.folder)
     with state.locked(environment.places.lock):
+        cluster = attachment.attach(environment.places, kubeconfig, console, detach=detach)
         server = emulator.start(environment.places)
         assert_emulator(server.endpoint, environment.account_id)
-        _header(environment, server, console)
+        _header(environment, server, cluster, console)
         lost = not emulator.holds_states(server.endpoint, environment.places)
         if lost:
             _forget(environment, server.endpoint, console)
             # Before the first write: a run that is killed must find its own resources again.
             emulator.mark(server.endpoint, _state_id(environment.places))
-        run = _Run(environment, server.endpoint, console)
+        run = _Run(environment, server.endpoint, cluster, console)
         deployments: dict[str, Deployment] = {}
         for config in environment.stacks:
             deployments[config.stack] = run.provision(config, deployments)
         _restore(environment, server.endpoint, deployments, console)
-    return Provisioned(environment=environment, endpoint=server.endpoint, deployments=deployments)
+        if cluster:
+            left_over = Store(environment.places.kubernetes_objects).left_over()
+            attachment.take_away(environment.places, cluster, left_over, console)
+    return Provisioned(
+        environment=environment,
+        endpoint=server.endpoint,
+        deployments=deployments,
+        cluster=cluster.server if cluster else "",
+    )
 
 
 class _Run:
     """One `up` over the stacks of an environment."""
 
-    def __init__(self, environment: LocalEnvironment, endpoint: str, console: Console):
-        self._environment, self._endpoint, self._console = environment, endpoint, console
+    def __init__(self, environment: LocalEnvironment, endpoint: str, cluster: Cluster | None, console: Console):
+        self._environment, self._endpoint, self._cluster, self._console = environment, endpoint, cluster, console
 
     def provision(self, config: StackConfig, done: dict[str, Deployment]) -> Deployment:
         places = self._environment.places
         self._console.print(f"\n[bold]{escape(config.stack)}[/]")
         prior = known(self._environment, config, self._endpoint, self._console)
+        if prior:
+            prior = attachment.with_misplaced(places, prior, self._environment.kubernetes_version, self._cluster)
         base = next((d for name, d in done.items() if name != config.stack), None)
         if prior and (planned := self._plan(config, prior, base)) is not None:
             if places.journal(config.stack).exists():
@@ -96,7 +114,7 @@ class _Run:
         places = self._environment.places
         local = target(self._environment, config.stack, self._endpoint)
         request = request_for(places.root, config, mode="up", prior=prior, base=base, local=local)
-        progress = Progress(self._console)
+        progress = Progress(self._console, cluster=self._cluster.server if self._cluster else "")
         try:
             outcome = run_stack(self._environment, config, request, self._endpoint, progress)
         except Refused as refusal:
@@ -107,7 +125,7 @@ class _Run:
         progress.close(f": {counted(progress)}")
         if outcome.failures:
             assert outcome.deployment
-            settle(places, config.stack, outcome.deployment)
+            settle(places, config.stack, attachment.without_marks(outcome.deployment))
             raise UpFailed(
                 f"{config.stack}: {len(outcome.failures)} failed. What exists is kept; mend the cause, then run "
                 f"{typed('local up', self._environment.name)} again."
@@ -133,10 +151,13 @@ def make_private(folder: Path) -> None:
 
 def counted(progress: Progress) -> str:
     text = f"{progress.emulated} emulated"
+    text += f", {progress.applied} applied to {escape(progress.cluster)}" if progress.cluster else ""
     return text + (f", {progress.recorded} recorded (validated, not emulated)" if progress.recorded else "")
 
 
-def _header(environment: LocalEnvironment, server: emulator.Emulator, console: Console) -> None:
+def _header(
+    environment: LocalEnvironment, server: emulator.Emulator, cluster: Cluster | None, console: Console
+) -> None:
     layers = ", ".join(str(layer) for s in environment.settings.values() for layer in s.environment.layers)
     started = "started" if server.started else "running"
     console.print(
@@ -146,6 +167,11 @@ def _header(environment: LocalEnvironment, server: emulator.Emulator, console: C
     if environment.declared_account != account:
         console.print(f"Account {environment.declared_account} is replaced by the emulated account {account}.")
     console.print("Nothing here reaches a real account.")
+    if cluster:
+        console.print(
+            f"Kubernetes objects are applied to {escape(cluster.server)} ({escape(cluster.version)}); kinds that it "
+            "does not serve, and Helm releases, are recorded."
+        )
     if server.note:
         console.print(escape(server.note))
 
@@ -184,4 +210,4 @@ def _forget(environment: LocalEnvironment, endpoint: str, console: Console) -> N
         places.journal(stack).unlink(missing_ok=True)
         if (path := places.state(stack)).exists():
             path.replace(path.with_suffix(".lost.json"))
-    places.kubernetes_objects.unlink(missing_ok=True)
+    Store(places.kubernetes_objects).forget()

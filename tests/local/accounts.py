@@ -127,6 +127,7 @@ class Account:
             "policy": json.loads(ask("get_bucket_policy", "Policy")),
             "lifecycle": ask("get_bucket_lifecycle_configuration", "Rules"),
             "logging": self.s3.get_bucket_logging(Bucket=bucket).get("LoggingEnabled"),
+            "events": "EventBridgeConfiguration" in self.s3.get_bucket_notification_configuration(Bucket=bucket),
             "tags": sorted(ask("get_bucket_tagging", "TagSet"), key=str),
             "lock": ask("get_object_lock_configuration", "ObjectLockConfiguration") if bucket == self.state else None,
         }

@@ -287,7 +287,7 @@ PLANTED: dict[str, Planted] = {
             PolicyName=w.id("network-flow-log-role-policy").partition(":")[2],
             PolicyDocument=json.dumps(EVERYTHING),
         ),
-        ("network-flow-log-role-policy policy.Statement[0].Action: ",),
+        ("network-flow-log-role-policy policy.Statement[+]: ",),
         lambda w: inline_policy(w, "network-flow-log-role-policy"),
     ),
     "logs are kept for ever": Planted(

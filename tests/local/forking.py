@@ -243,8 +243,7 @@ def serve_emulator(control: socket.socket) -> None:
 
     from stackyard.local import server
 
-    server.mend_policy_statements()
-    server.give_versions_exact_dates()
+    server.mend_the_emulator()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     application = server.Application(DomainDispatcherApplication(create_backend_app), OWNER)
     while True:

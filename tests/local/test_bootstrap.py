@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stackyard.errors import UserError
-from stackyard.local import emulator
+from stackyard.local import emulator, safety
 from tests.local.accounts import ACCOUNT, DECLARED, REGION, Account, Killed, Mortal
 
 pytestmark = pytest.mark.local
@@ -29,7 +29,7 @@ def statements(policy) -> dict[str, dict]:
 
 
 def test_the_state_bucket_is_closed_versioned_locked_encrypted_with_the_stores_key_and_logged(made):
-    """controls 1 to 9, 11, 16 and 18, on what the account then holds."""
+    """controls 1 to 11, 16 and 18, on what the account then holds."""
     inventory = made.inventory()
     state = inventory["buckets"]["state"]
     assert set(state["block"].values()) == {True}
@@ -41,6 +41,7 @@ def test_the_state_bucket_is_closed_versioned_locked_encrypted_with_the_stores_k
     assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"].endswith(":key/KEY")
     assert rule["BucketKeyEnabled"] is True
     assert state["logging"]["TargetBucket"] == made.logs.replace(made.env, "prod")
+    assert state["events"] is True
     (lifecycle,) = state["lifecycle"]
     assert lifecycle["NoncurrentVersionExpiration"]["NoncurrentDays"] == 365, "prod's protection says a year"
     assert "Days" not in lifecycle["Expiration"], "a current state never expires"
@@ -195,6 +196,19 @@ def test_a_tag_of_the_organisation_stays(made):
     assert {"Key": "backup", "Value": "yes"} in made.s3.get_bucket_tagging(Bucket=made.state)["TagSet"]
 
 
+def test_events_that_somebody_switched_off_are_switched_on_and_other_notices_stay(made):
+    queue = {"Id": "mine", "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:mine", "Events": ["s3:ObjectRemoved:*"]}
+    sqs = safety.client("sqs", endpoint=made.endpoint, region=REGION)
+    sqs.create_queue(QueueName="mine")
+    only = {"QueueConfigurations": [queue]}
+    made.s3.put_bucket_notification_configuration(Bucket=made.state, NotificationConfiguration=only)
+    changes, _ = made.bootstrap()
+    assert changes == [f"bucket {made.state}: events to EventBridge"]
+    found = made.s3.get_bucket_notification_configuration(Bucket=made.state)
+    assert found["EventBridgeConfiguration"] == {}
+    assert [entry["Id"] for entry in found["QueueConfigurations"]] == ["mine"]
+
+
 def test_a_key_that_is_gone_is_replaced_and_the_bucket_follows(made):
     key_id = made.key()["KeyId"]
     made.kms.delete_alias(AliasName=made.alias)
@@ -203,7 +217,7 @@ def test_a_key_that_is_gone_is_replaced_and_the_bucket_follows(made):
     assert changes[0].startswith("KMS key")
     (rule,) = made.settings(made.state)["encryption"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == made.key()["Arn"]
-    assert statements(made.settings(made.state)["policy"])["OwnKeyOnly"]["Condition"]["StringNotEqualsIfExists"] == {
+    assert statements(made.settings(made.state)["policy"])["OwnKeyOnly"]["Condition"]["StringNotEquals"] == {
         "s3:x-amz-server-side-encryption-aws-kms-key-id": made.key()["Arn"]
     }
 

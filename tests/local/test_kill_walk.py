@@ -217,7 +217,8 @@ def whole(tmp_path: Path):
 
 def test_the_whole_stack_is_completed_however_often_up_and_destroy_are_killed(whole: Whole):
     empty = whole.emulated.fork()
-    assert whole.run("up")[0] == 0
+    status, said = whole.run("up")
+    assert status == 0, said
     clean = whole.left()
     calls = sum(clean[0].values())
     assert whole.run("destroy", "--yes")[0] == 0

@@ -110,6 +110,24 @@ def test_an_unversioned_bucket_and_odd_keys_come_back_too(s3, endpoint, places):
 
 
 @pytest.mark.local
+def test_objects_come_back_into_a_bucket_that_locks_them(s3, endpoint, places):
+    def lock():
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        configuration = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+        s3.put_object_lock_configuration(Bucket="data", ObjectLockConfiguration=configuration)
+
+    make_bucket(s3, "data")
+    lock()
+    s3.put_object(Bucket="data", Key="model", Body=b"weights", ChecksumAlgorithm="CRC32")
+    before = history(s3, "data")
+    mirror.snapshot(endpoint, places)
+    restart_empty(endpoint, s3, "data")
+    lock()
+    assert mirror.restore_objects(endpoint, places, ["data"]) == 1
+    assert history(s3, "data") == before == [("model", b"weights")]
+
+
+@pytest.mark.local
 def test_a_bucket_of_more_than_one_page_comes_back_whole(s3, endpoint, places, monkeypatch):
     make_bucket(s3, "data")
     paginator = type(s3.get_paginator("list_object_versions"))

@@ -26,6 +26,31 @@ REMOVALS = ("Revoke", "Remove", "Untag", "Detach", "Disassociate", "Delete")
 # Sent, but the answer got lost. EndpointConnectionError and ConnectTimeoutError are none: nothing was sent.
 ANSWER_LOST = (HTTPClientError, IncompleteReadError, ResponseParserError)
 
+# Refusals that keep something safe: what a person can do. By code and, where a code says many things, by message.
+WAYS_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"^BucketNotEmpty"),
+        "Its objects are kept: if nobody needs them, empty the bucket yourself, then try again",
+    ),
+    (
+        re.compile(r"^(DependencyViolation|ResourceInUse(Exception)?|DeleteConflict)\b"),
+        "Something that this stack did not make still needs it: remove that first, then try again",
+    ),
+    (
+        re.compile(r"^InvalidParameterCombination: .*(protected|deletion protection)", re.IGNORECASE),
+        "Deletion protection was turned on: turn it off on purpose first, then try again",
+    ),
+    (
+        re.compile(r"^ResourceExistsException: .*\bsecret\b|scheduled for deletion", re.IGNORECASE),
+        "A deleted secret keeps its name for its recovery window: `aws secretsmanager restore-secret --secret-id NAME` "
+        "brings it back; or give another name",
+    ),
+    (
+        re.compile(r"^(AccessDenied(Exception)?|UnauthorizedOperation)\b"),
+        "Whoever applies the stack lacks this permission: docs/access.md says which roles have it",
+    ),
+)
+
 # Answers that say 200 and list what failed.
 PARTS = ("Unsuccessful", "FailedEntries", "Failed")
 
@@ -90,8 +115,9 @@ def explain(error: Exception, where: str, inputs: Mapping[str, Any], tries: int 
         for name, value in inputs.items()
         if isinstance(value, str) and len(value) > 2 and value in message
     ]
-    about = f" Input: {', '.join(named)}." if named else ""
-    return f"AWS refused {where}: {said}{about}"
+    about = [f"Input: {', '.join(named)}"] if named else []
+    ways_out = [way for pattern, way in WAYS_OUT if pattern.search(said)][:1]
+    return ". ".join([f"AWS refused {where}: {said}".rstrip("."), *about, *ways_out])
 
 
 def refused_part(response: Any) -> str | None:

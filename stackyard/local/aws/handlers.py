@@ -34,8 +34,6 @@ INLINE_DESTINATIONS = {
 }
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 POLICY_VERSIONS = 5
-# https://docs.aws.amazon.com/eks/latest/APIReference/API_LogSetup.html
-CLUSTER_LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ALL_TRAFFIC = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
 
 
@@ -302,50 +300,6 @@ def oidc_client_ids(old: Inputs, new: Inputs) -> list[Op]:
         for name, client_ids in calls
         for client_id in sorted(client_ids)
     ]
-
-
-# EKS
-
-
-def cluster_logging(old: Inputs, new: Inputs) -> list[Op]:
-    """One UpdateClusterConfig that names the log types that are on and those that are off."""
-    if not old:
-        return []
-    on = list(new.get("enabledClusterLogTypes") or ())
-    setups = [
-        {"types": on, "enabled": True},
-        {"types": [kind for kind in CLUSTER_LOG_TYPES if kind not in on], "enabled": False},
-    ]
-    setups = [setup for setup in setups if setup["types"]]
-    return [Op(name="UpdateClusterConfig", params={"name": "=id", "logging": {"clusterLogging": setups}})]
-
-
-def node_group_changes(old: Inputs, new: Inputs) -> list[Op]:
-    """One UpdateNodegroupConfig with the labels and taints that were set and removed."""
-    if not old:
-        return []
-    params: dict[str, Any] = {"clusterName": "=clusterName", "nodegroupName": "=nodeGroupName"}
-    if old.get("labels") != new.get("labels"):
-        before, now = dict(old.get("labels") or {}), dict(new.get("labels") or {})
-        params["labels"] = _changes(
-            "Labels",
-            {key: value for key, value in now.items() if before.get(key) != value},
-            sorted(set(before) - set(now)),
-        )
-    if old.get("taints") != new.get("taints"):
-        before, now = list(old.get("taints") or []), list(new.get("taints") or [])
-        params["taints"] = _changes("Taints", [t for t in now if t not in before], [t for t in before if t not in now])
-    params |= {
-        name: new[name]
-        for name in ("scalingConfig", "updateConfig", "nodeRepairConfig")
-        if new.get(name) and old.get(name) != new[name]
-    }
-    return [Op(name="UpdateNodegroupConfig", params=params)]
-
-
-def _changes(noun: str, changed: Any, removed: Any) -> dict[str, Any]:
-    verbs = ((f"addOrUpdate{noun}", changed), (f"remove{noun}", removed))
-    return {name: entries for name, entries in verbs if entries}
 
 
 # SNS and SQS

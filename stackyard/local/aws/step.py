@@ -214,11 +214,7 @@ class Step:
             [self._build(self.row.create, self._creatable(), problems, strict=True)] if self.row.put and changed else []
         )
         ops = [op for op in (*self.row.then, *self.row.mod) if changed & set(op.on) or ("*" in op.on and changed)]
-        ops += (
-            self.row.steps(self.scope["old"], self.prepared)
-            if self.row.steps and changed & set(self.row.steps_on)
-            else []
-        )
+        ops += self._steps(self.scope["old"]) if changed & set(self.row.steps_on) else []
         if tags_changed or self._put_drops_tags(changed):
             ops += self._tag_ops(old_tags)
         ops = [op for op in ops if self._wanted(op)]

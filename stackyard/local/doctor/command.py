@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     files.states,
     files.journals,
     files.cluster,
+    files.kubeconfig,
     files.leftovers,
     files.retained,
     data.snapshot,

@@ -96,7 +96,9 @@ def runs(patient: Patient) -> list[Finding]:
         names = listed([path.name for path in killed])
         sentence = f"{len(killed)} pipeline runs were killed and left only logs: {names}. Read them, then remove them."
         findings.append(warn("runs", sentence, f"rm -r {quoted(*killed)}"))
-    return findings or [ok("runs", "One pipeline run is on record." if good == 1 else f"{good} pipeline runs are on record.")]
+    return findings or [
+        ok("runs", "One pipeline run is on record." if good == 1 else f"{good} pipeline runs are on record.")
+    ]
 
 
 def compiled(patient: Patient) -> list[Finding]:

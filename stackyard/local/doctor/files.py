@@ -180,3 +180,18 @@ def cluster(patient: Patient) -> list[Finding]:
         sentence = f"The local cluster's objects in {shown(path)} cannot be read: a new emulator writes them all again."
         return [fail("cluster", sentence, patient.start_over)]
     return [ok("cluster", f"The local cluster holds {objects} objects.")]
+
+
+def kubeconfig(patient: Patient) -> list[Finding]:
+    """The cluster that objects are applied to as well, if the environment has one."""
+    from stackyard.local.attachment import attached, remembered
+
+    try:
+        known = remembered(patient.places)
+        cluster = attached(patient.places)
+    except UserError as error:
+        sentence = f"The environment's cluster cannot be reached: {sentence_of(error)} Start it, or go on without it."
+        return [fail("kubeconfig", sentence, patient.stackyard("local", "up", "--no-kubeconfig"))]
+    if known is None or cluster is None:
+        return [ok("kubeconfig", "Kubernetes objects are in the object store only.")]
+    return [ok("kubeconfig", f"Kubernetes objects are applied to {known}, which answers ({cluster.version}).")]

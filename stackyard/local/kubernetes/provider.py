@@ -1,4 +1,7 @@
-"""The embedded Kubernetes provider: validates objects as the cluster's API server would and keeps them in the store."""
+"""The embedded Kubernetes provider: validates objects as the cluster's API server would and keeps them in the store.
+
+With a cluster on this machine (`up --kubeconfig`) they are also applied there, as far as it serves their kinds.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +10,7 @@ from typing import Any
 from stackyard.errors import InvalidInput
 from stackyard.local.applied import Applied, Live
 from stackyard.local.kubernetes import releases, schemas
+from stackyard.local.kubernetes.cluster import Cluster, as_live
 from stackyard.local.kubernetes.store import SERVER_FIELDS, Key, Store
 
 TYPE_PREFIX = "kubernetes:"
@@ -20,11 +24,13 @@ Values = Mapping[str, Any]
 class KubernetesProvider:
     """Creates, reads, updates and deletes the resources of one cluster. Inputs and outputs are plain values.
 
-    Helm releases are validated and recorded: nothing of a chart runs here.
+    Helm releases are validated and recorded: nothing of a chart runs here. So is, beside a cluster, what it does not
+    serve. Without one the store alone is the cluster.
     """
 
-    def __init__(self, *, store: Store, kubernetes_version: str):
+    def __init__(self, *, store: Store, kubernetes_version: str, cluster: Cluster | None = None):
         self.store = store
+        self.cluster = cluster
         self.kubernetes_version = kubernetes_version
         self.notes: set[str] = set()
         """What a person should know about the checks, for example that an older schema was used."""
@@ -52,8 +58,13 @@ class KubernetesProvider:
         if type_ == RELEASE_TYPE:
             return self._record(urn, inputs)
         obj = _object(type_, inputs)
-        stored = self.store.put(obj, owner=urn)
-        return Applied(id=_id(Key.of(obj)), outputs=_outputs(stored))
+        key, cluster = Key.of(obj), self.cluster
+        self.store.check(key, owner=urn)
+        if cluster is None or not cluster.serves(key.api_version, key.kind):
+            stored = self.store.put(obj, owner=urn)
+            return Applied(id=_id(key), outputs=_outputs(stored), recorded=cluster is not None)
+        cluster.apply(obj, ours=self.store.cluster(key) == cluster.id)
+        return Applied(id=_id(key), outputs=_outputs(self.store.put(obj, owner=urn, cluster=cluster.id)))
 
     def update(
         self, type_: str, urn: str, id: str, old_inputs: Values, old_outputs: Values, new_inputs: Values
@@ -80,13 +91,39 @@ class KubernetesProvider:
         if type_ == RELEASE_TYPE:
             now = {**stored["spec"], "name": stored["metadata"]["name"], "namespace": stored["metadata"]["namespace"]}
             return Live(inputs=now, outputs={**outputs, **now})
-        return Live(inputs=_inputs_now(type_, inputs, stored), outputs=_outputs(stored))
+        now = _inputs_now(type_, inputs, stored)
+        if self.cluster and self.store.cluster(key) == self.cluster.id:
+            compared = self.cluster.compare(_object(type_, inputs))
+            if compared is None:
+                return None
+            now = as_live(now, *compared)
+        return Live(inputs=now, outputs=_outputs(stored))
 
     def delete(self, type_: str, urn: str, id: str, inputs: Values, outputs: Values) -> None:
-        """Removes the object if it is there and belongs to this URN; a namespace must be empty (UserError)."""
+        """Removes the object if it is there and belongs to this URN; a namespace must be empty (UserError).
+
+        In a cluster it is gone when this returns. Raises UserError if it will not go.
+        """
         key = _key(type_, inputs)
-        if self.store.owner(key) == urn:
-            self.store.delete(key.api_version, key.kind, key.name, key.namespace)
+        if self.store.owner(key) != urn:
+            return
+        self.store.check_empty(key)
+        if self.cluster and self.store.cluster(key) == self.cluster.id:
+            self.cluster.delete(key)
+        self.store.delete(key.api_version, key.kind, key.name, key.namespace)
+
+    def misplaced(self, type_: str, inputs: Values, *, recorded: bool) -> bool:
+        """Whether the object is in another cluster than it should be, in none, or should no longer be in one.
+
+        `recorded`: what the state says of it.
+        """
+        if type_ == RELEASE_TYPE:
+            return False
+        if self.cluster is None:
+            return recorded
+        key = _key(type_, inputs)
+        served = self.cluster.serves(key.api_version, key.kind)
+        return recorded == served or self.store.cluster(key) != (self.cluster.id if served else "")
 
     def _record(self, urn: str, inputs: Values) -> Applied:
         name, namespace = inputs["name"], inputs["namespace"]

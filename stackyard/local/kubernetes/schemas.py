@@ -1,7 +1,7 @@
 """Is an object what the API server of one Kubernetes version would accept? Strict: no unknown field, no removed API.
 
 Built-in kinds are checked against the schemas that kubernetes-validate carries (made from each release's OpenAPI),
-Argo's against hera's models (made from Argo's). Other custom kinds need a model of their own in `CUSTOM`.
+Argo's against hera's models (made from Argo's), Karpenter's and Kueue's against our own. Others need one in `CUSTOM`.
 """
 
 import functools
@@ -12,6 +12,8 @@ from typing import Any
 
 from stackyard.errors import InvalidInput
 from stackyard.local.kubernetes.argo_models import ARGO_API_VERSION, argo_problems
+from stackyard.local.kubernetes.karpenter_models import KARPENTER_API_VERSIONS, KARPENTER_KINDS, karpenter_problems
+from stackyard.local.kubernetes.kueue_models import KUEUE_API_VERSION, KUEUE_CLUSTER_KINDS, kueue_problems
 from stackyard.local.kubernetes.names import name_problems
 from stackyard.local.kubernetes.problems import dotted, shown, unknown_field
 
@@ -45,9 +47,13 @@ ClusterWorkflowTemplate CustomResourceDefinition DeviceClass FlowSchema IPAddres
 MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace Node PersistentVolume PriorityClass
 PriorityLevelConfiguration RuntimeClass ServiceCIDR StorageClass ValidatingAdmissionPolicy
 ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass"""
-CLUSTER_SCOPED = frozenset(_CLUSTER_SCOPED.split())
+CLUSTER_SCOPED = frozenset(_CLUSTER_SCOPED.split()) | KARPENTER_KINDS | KUEUE_CLUSTER_KINDS
 
-CUSTOM: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {ARGO_API_VERSION: argo_problems}
+CUSTOM: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    ARGO_API_VERSION: argo_problems,
+    **dict.fromkeys(KARPENTER_API_VERSIONS, karpenter_problems),
+    KUEUE_API_VERSION: kueue_problems,
+}
 """Validators of custom kinds by apiVersion: each takes an object and answers with sentences about what is wrong."""
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/

@@ -26,6 +26,8 @@ INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system"
 SERVER_FIELDS = ("uid", "resourceVersion")
 """What the cluster adds to an object's metadata."""
 
+_LEFT = "left"
+
 
 @dataclass(frozen=True, order=True)
 class Key:
@@ -50,6 +52,9 @@ class Store:
 
     Each change counts one up, and that number is the object's `resourceVersion`, as in a cluster; writing what is
     there already changes nothing. The file holds what the objects hold, secrets included: mode 0600.
+
+    An object that was also applied to an API server carries that cluster's id (`cluster`). The store remembers such
+    objects beyond `forget`, until they are gone from there.
     """
 
     endpoint = ENDPOINT
@@ -60,27 +65,29 @@ class Store:
         # Resources are created by several threads; the file is read and written as a whole.
         self._lock = threading.RLock()
 
-    def put(self, obj: Mapping[str, Any], *, owner: str) -> Object:
+    def put(self, obj: Mapping[str, Any], *, owner: str, cluster: str = "") -> Object:
         """Stores an object for `owner` (the URN of its resource) and returns it with what the cluster adds.
 
-        Raises UserError when its namespace is missing or another owner has an object of that name.
+        `cluster` is the id of the one that it was applied to. Raises UserError as `check`.
         """
         with self._lock:
             content = self._read()
             key = Key.of(obj)
-            _check_namespace(content, key)
+            _check(content, key, owner)
             before = content["objects"].get(_text(key))
-            if before and before["owner"] != owner:
-                raise UserError(
-                    f"{key} exists already: it belongs to {before['owner']}. "
-                    "Two resources cannot manage one object: give one of them another name."
-                )
             stored = _with_server_fields(obj, owner, before["object"] if before else None, content["revision"] + 1)
-            if before is None or before["object"] != stored:
-                content["revision"] += 1
-                content["objects"][_text(key)] = {"object": stored, "owner": owner}
+            entry = {"object": stored, "owner": owner, **({"cluster": cluster} if cluster else {})}
+            if before != entry:
+                content["revision"] += before is None or before["object"] != stored
+                content["objects"][_text(key)] = entry
+                if content.get(_LEFT, {}).get(_text(key)) == cluster:
+                    del content[_LEFT][_text(key)]
                 self._write(content)
             return stored
+
+    def check(self, key: Key, *, owner: str) -> None:
+        """Raises UserError when the key's namespace is missing or another owner has an object of that name."""
+        _check(self._read(), key, owner)
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
         entry = self._read()["objects"].get(_text(Key(api_version, kind, namespace, name)))
@@ -90,6 +97,45 @@ class Store:
         """URN of the resource that stored the object."""
         entry = self._read()["objects"].get(_text(key))
         return entry["owner"] if entry else None
+
+    def cluster(self, key: Key) -> str:
+        """Id of the cluster that the object was applied to; empty for one that is only here."""
+        entry = self._read()["objects"].get(_text(key))
+        return entry.get("cluster", "") if entry else ""
+
+    def applied(self) -> dict[Key, str]:
+        """Everything that was applied to a cluster and not deleted there, with its id; namespaces last."""
+        found = self.left_over()
+        for text, entry in self._read()["objects"].items():
+            if "cluster" in entry:
+                found[_key(text)] = entry["cluster"]
+        return dict(sorted(found.items(), key=lambda item: (item[0].kind == "Namespace", item[0])))
+
+    def left_over(self) -> dict[Key, str]:
+        """Of `applied`, what the program has not asked for again since the store was told to forget."""
+        return {_key(text): cluster for text, cluster in self._read().get(_LEFT, {}).items()}
+
+    def taken_away(self, key: Key) -> None:
+        """Notes that the object is no longer in the cluster that it was applied to, or no concern of ours there."""
+        with self._lock:
+            content = self._read()
+            content.get(_LEFT, {}).pop(_text(key), None)
+            if entry := content["objects"].get(_text(key)):
+                entry.pop("cluster", None)
+            self._write(content)
+
+    def forget(self) -> None:
+        """Forgets all objects, also in a file that cannot be read; not what was applied to a cluster."""
+        with self._lock:
+            try:
+                applied = self.applied()
+            except UserError:
+                applied = {}
+            if applied:
+                left = {_text(key): cluster for key, cluster in applied.items()}
+                self._write({"objects": {}, "revision": 0, _LEFT: left})
+            else:
+                self.path.unlink(missing_ok=True)
 
     def list(self, *, kind: str | None = None, namespace: str | None = None) -> list[Object]:
         """Objects in the order of their keys; those of every kind and namespace unless one is named."""
@@ -107,12 +153,15 @@ class Store:
             key = Key(api_version, kind, namespace, name)
             if _text(key) not in content["objects"]:
                 return False
-            if (api_version, kind) == ("v1", "Namespace"):
-                _check_empty(content, name)
+            _check_empty(content, key)
             del content["objects"][_text(key)]
             content["revision"] += 1
             self._write(content)
             return True
+
+    def check_empty(self, key: Key) -> None:
+        """Raises UserError for a namespace that still holds objects."""
+        _check_empty(self._read(), key)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -139,6 +188,11 @@ def _text(key: Key) -> str:
     return " ".join((key.api_version, key.kind, key.namespace or "-", key.name))
 
 
+def _key(text: str) -> Key:
+    api_version, kind, namespace, name = text.split(" ")
+    return Key(api_version, kind, "" if namespace == "-" else namespace, name)
+
+
 def _with_server_fields(obj: Mapping[str, Any], owner: str, before: Object | None, revision: int) -> Object:
     server = {"uid": uid_of(owner), "resourceVersion": str(revision)}
     stored = json.loads(json.dumps(obj)) | {"metadata": {**obj["metadata"], **server}}
@@ -146,6 +200,16 @@ def _with_server_fields(obj: Mapping[str, Any], owner: str, before: Object | Non
         return stored
     unchanged = stored | {"metadata": {**stored["metadata"], "resourceVersion": before["metadata"]["resourceVersion"]}}
     return before if unchanged == before else stored
+
+
+def _check(content: Mapping[str, Any], key: Key, owner: str) -> None:
+    _check_namespace(content, key)
+    before = content["objects"].get(_text(key))
+    if before and before["owner"] != owner:
+        raise UserError(
+            f"{key} exists already: it belongs to {before['owner']}. "
+            "Two resources cannot manage one object: give one of them another name."
+        )
 
 
 def _check_namespace(content: Mapping[str, Any], key: Key) -> None:
@@ -158,14 +222,16 @@ def _check_namespace(content: Mapping[str, Any], key: Key) -> None:
         )
 
 
-def _check_empty(content: Mapping[str, Any], namespace: str) -> None:
+def _check_empty(content: Mapping[str, Any], key: Key) -> None:
+    if (key.api_version, key.kind) != ("v1", "Namespace"):
+        return
     inside = [
         str(Key.of(entry["object"]))
         for _, entry in sorted(content["objects"].items())
-        if entry["object"]["metadata"].get("namespace") == namespace
+        if entry["object"]["metadata"].get("namespace") == key.name
     ]
     if inside:
         raise UserError(
-            f"Namespace {namespace} still holds {len(inside)} object(s): {', '.join(inside[:5])}"
+            f"Namespace {key.name} still holds {len(inside)} object(s): {', '.join(inside[:5])}"
             f"{', …' if len(inside) > 5 else ''}. A cluster would delete them with it: delete them first."
         )

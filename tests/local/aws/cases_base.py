@@ -34,6 +34,7 @@ NETWORK = {
         ),
         of(metadataOptions={"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 2}),
     ),
+    "aws:ec2/placementGroup:PlacementGroup": Case(of(name="efa", strategy="cluster"), recorded=True),
     "aws:ec2/eip:Eip": Case(of(domain="vpc")),
     "aws:ec2/natGateway:NatGateway": Case(lambda w: {"subnetId": w["subnets"][0], "connectivityType": "private"}),
     "aws:ec2/routeTable:RouteTable": Case(

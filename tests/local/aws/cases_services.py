@@ -94,6 +94,21 @@ COMPUTE = {
         tags=False,
         recorded=True,
     ),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": Case(
+        lambda w: {
+            "prefix": "table/quay",
+            "description": "Cached repositories",
+            "appliedFors": ["PULL_THROUGH_CACHE"],
+            "imageTagMutability": "IMMUTABLE",
+            "encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": w["keys"][0]}],
+            "lifecyclePolicy": json.dumps({"rules": [LIFECYCLE_RULE]}),
+            "resourceTags": {"component": "registry"},
+            "customRoleArn": w["role_arns"][0],
+        },
+        of(resourceTags={"component": "images"}, imageTagMutability="MUTABLE"),
+        tags=False,
+        recorded=True,
+    ),
     "aws:eks/cluster:Cluster": Case(
         lambda w: {
             "name": "table",
@@ -218,6 +233,7 @@ COSTS = {
             "limitAmount": "400",
             "limitUnit": "USD",
             "costTypes": {"includeCredit": False, "includeRefund": False},
+            "costFilters": [{"name": "TagKeyValue", "values": ["user:environment$dev"]}],
             "notifications": [
                 {
                     "comparisonOperator": "GREATER_THAN",

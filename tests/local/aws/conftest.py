@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,6 +19,13 @@ START_SECONDS = 30
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
+    with emulator() as url:
+        yield url
+
+
+@contextmanager
+def emulator(**variables: str) -> Iterator[str]:
+    """A moto server with these environment variables beside its usual ones; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -30,7 +38,7 @@ def endpoint() -> Iterator[str]:
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        env={"PATH": os.environ["PATH"], **settings},
+        env={"PATH": os.environ["PATH"], **settings, **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

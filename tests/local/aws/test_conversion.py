@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stackyard.local.aws import convert, expressions, handlers, validate
+from stackyard.local.aws import cluster_handlers, convert, expressions, handlers, validate
 from stackyard.local.aws.clients import Clients
 from stackyard.local.aws.expressions import Pending
 from stackyard.local.aws.rows import Op, Row, attributes, load
@@ -191,6 +191,6 @@ def test_changing_one_inline_rule_touches_only_that_rule():
 
 
 def test_a_change_of_log_types_names_those_that_are_off():
-    (op,) = handlers.cluster_logging({"enabledClusterLogTypes": ["api"]}, {"enabledClusterLogTypes": ["audit"]})
+    (op,) = cluster_handlers.cluster_changes({"enabledClusterLogTypes": ["api"]}, {"enabledClusterLogTypes": ["audit"]})
     on, off = op.params["logging"]["clusterLogging"]
     assert (on["types"], off["types"]) == (["audit"], ["api", "authenticator", "controllerManager", "scheduler"])

@@ -1,4 +1,4 @@
-"""Launch templates: a change is a new, whole version."""
+"""Launch templates: a change is a new, whole version; and the groups of nodes that talk to each other alone."""
 
 import pytest
 
@@ -39,3 +39,18 @@ def test_tags_of_instances_are_not_those_of_the_template(cloud: Cloud):
     assert launched["volume"] == [{"Key": "component", "Value": "system"}]
     (template,) = cloud.boto("ec2").describe_launch_templates(LaunchTemplateIds=[made.id])["LaunchTemplates"]
     assert template["Tags"] == [{"Key": "team", "Value": "ml"}]
+
+
+def test_a_group_may_let_in_its_own_members_alone(cloud: Cloud):
+    vpc = cloud.make("aws:ec2/vpc:Vpc", cidrBlock="10.44.0.0/16")
+    group = cloud.make("aws:ec2/securityGroup:SecurityGroup", name="efa", description="efa", vpcId=vpc.id)
+    for direction in ("Ingress", "Egress"):
+        rule = cloud.make(
+            f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
+            securityGroupId=group.id,
+            ipProtocol="-1",
+            referencedSecurityGroupId=group.id,
+            description="nodes of the pool",
+        )
+        found = cloud.read(rule)
+        assert found and found["securityGroupId"] == group.id

@@ -59,4 +59,4 @@ def test_damaged_run_records_and_logs_of_killed_runs_are_told_apart(made):
     mend(first, made.root)
     mend(second, made.root)
     finding = only(made, data.runs)
-    assert finding.level == Level.OK and "1 pipeline runs" in finding.sentence
+    assert finding.level == Level.OK and "One pipeline run" in finding.sentence

@@ -8,7 +8,9 @@ import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from stackyard.local.attachment import attach
 from stackyard.local.doctor import files
 from stackyard.local.doctor.command import examine
 from stackyard.local.doctor.finding import Level, admit
@@ -16,6 +18,7 @@ from stackyard.local.runs import running
 from stackyard.program import state
 from stackyard.program.deployment import Deployment, PendingOperation
 from tests.local.doctor.support import begin, deployment, end, holder, mend, mended, on_linux, only, resource, urn
+from tests.local.fake_api_server import serving
 
 
 def test_a_missing_environment_is_no_fault(places):
@@ -188,3 +191,14 @@ def test_damaged_objects_of_the_cluster_lead_to_a_new_emulator(made):
     made.kubernetes_objects.write_text('{"objects"')
     finding = only(made, files.cluster)
     assert finding.level == Level.FAIL and finding.command == admit(made).start_over
+
+
+def test_a_cluster_that_is_gone_is_told_and_can_be_left(made, tmp_path):
+    assert only(made, files.kubeconfig).level == Level.OK
+    with serving() as fake:
+        attach(made, fake.kubeconfig(tmp_path / "kube.yaml"), Console(quiet=True))
+        finding = only(made, files.kubeconfig)
+        assert finding.level == Level.OK and f"applied to {fake.url}" in finding.sentence
+    finding = only(made, files.kubeconfig)
+    assert finding.level == Level.FAIL and f"{fake.url} does not answer" in finding.sentence
+    assert finding.command.endswith("local up --no-kubeconfig")

@@ -42,7 +42,7 @@ def test_a_right_object_passes_with_the_clusters_own_schemas(good):
         (obj("apps/v1beta7", "Deployment"), "does not serve Deployment as apps/v1beta7: use apiVersion apps/v1"),
         (obj("rbac.example.com/v1", "Role"), "does not serve Role as rbac.example.com/v1"),
         (obj(kind="Container"), "has no kind Container in v1"),
-        (obj("karpenter.sh/v1", "NodePool"), "no model of that custom kind"),
+        (obj("cert-manager.io/v1", "Certificate"), "no model of that custom kind"),
         (obj("argoproj.io/v1alpha1", "Sensor"), "kind Sensor of argoproj.io/v1alpha1 has no model here"),
         (workflow_template(entrypint="x"), "spec.entrypint: Argo's WorkflowSpec has no field 'entrypint'"),
         (workflow_template(service_account_name="x"), "did you mean 'serviceAccountName'?"),

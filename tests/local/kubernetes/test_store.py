@@ -107,3 +107,43 @@ def test_the_endpoint_leads_nowhere_and_the_authority_is_base64(store):
     assert store.endpoint == "https://127.0.0.1:0", "nothing can connect to port 0"
     assert b"no certificate authority" in base64.b64decode(store.ca, validate=True)
     assert json.dumps(store.ca)
+
+
+def test_what_was_applied_is_known_by_its_cluster_namespaces_last(store):
+    store.put(namespace(), owner="urn:ns", cluster="one")
+    store.put(account(), owner="urn:sa", cluster="one")
+    store.put(account("serving"), owner="urn:other")
+    space, sa = Key("v1", "Namespace", "", "pipelines"), Key("v1", "ServiceAccount", "pipelines", "training")
+    assert list(store.applied().items()) == [(sa, "one"), (space, "one")]
+    assert store.cluster(sa) == "one"
+    assert store.cluster(Key("v1", "ServiceAccount", "pipelines", "serving")) == ""
+
+
+def test_another_cluster_changes_the_note_and_not_the_object(store):
+    store.put(namespace(), owner="urn:ns")
+    first = store.put(account(), owner="urn:sa", cluster="one")
+    assert store.put(account(), owner="urn:sa", cluster="two") == first
+    assert set(store.applied().values()) == {"two"}
+    store.put(account(), owner="urn:sa")
+    assert store.applied() == {}
+
+
+def test_a_store_that_forgets_still_knows_what_is_in_a_cluster_until_it_is_put_or_taken_away(store):
+    store.put(namespace(), owner="urn:ns", cluster="one")
+    store.put(account(), owner="urn:sa", cluster="one")
+    store.put(account("serving"), owner="urn:other")
+    store.forget()
+    space, sa = Key("v1", "Namespace", "", "pipelines"), Key("v1", "ServiceAccount", "pipelines", "training")
+    assert store.list() == [] and store.left_over() == {space: "one", sa: "one"}
+    store.put(namespace(), owner="urn:ns", cluster="one")
+    assert store.left_over() == {sa: "one"} and store.applied() == {sa: "one", space: "one"}
+    store.taken_away(sa)
+    store.taken_away(space)
+    assert store.applied() == {} and store.get("v1", "Namespace", "pipelines")
+
+
+def test_a_store_without_a_cluster_forgets_everything_also_what_nobody_can_read(store):
+    store.put(namespace(), owner="urn:ns")
+    store.path.write_text("{")
+    store.forget()
+    assert not store.path.exists()

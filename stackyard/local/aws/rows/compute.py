@@ -1,6 +1,6 @@
 """EKS clusters with their access, and ECR repositories."""
 
-from stackyard.local.aws import handlers
+from stackyard.local.aws import cluster_handlers
 from stackyard.local.aws.rows import Op, Read, Row
 from stackyard.local.aws.rows.tagging import by_arn
 
@@ -62,6 +62,21 @@ PULL_THROUGH_CACHE_RULE = Row(
     fake={"registryId": "=account"},
 )
 
+CREATION_TEMPLATE = Row(
+    service="ecr",
+    create=Op(name="CreateRepositoryCreationTemplate"),
+    id="=prefix",
+    read=Read(
+        name="DescribeRepositoryCreationTemplates",
+        params={"prefixes": ["=id"]},
+        path="repositoryCreationTemplates[0]",
+    ),
+    delete=(Op(name="DeleteRepositoryCreationTemplate", params={"prefix": "=id"}),),
+    mod=(Op(name="UpdateRepositoryCreationTemplate", params={"prefix": "=id"}, on=("*",)),),
+    rename={"appliedFors": "appliedFor", "encryptionConfigurations": "encryptionConfiguration"},
+    fake={"registryId": "=account"},
+)
+
 CLUSTER = Row(
     service="eks",
     create=Op(
@@ -100,9 +115,9 @@ CLUSTER = Row(
         "vpcConfig": "resourcesVpcConfig",
     },
     own=("defaultAddonsToRemoves", "forceUpdateVersion"),
-    steps=handlers.cluster_logging,
-    steps_on=("enabledClusterLogTypes",),
-    # The emulator invents the endpoint and the certificate, and has no cluster security group.
+    steps=cluster_handlers.cluster_changes,
+    steps_on=("enabledClusterLogTypes", "version"),
+    # The emulator invents the endpoint and the certificate; a moto without our mends has no cluster security group.
     out={
         "endpoint": "=clusterEndpoint || d.endpoint",
         "certificateAuthority": "={data: clusterCa || d.certificateAuthority.data}",
@@ -254,7 +269,7 @@ NODE_GROUP = Row(
         "remoteAccess.sourceSecurityGroupIds": "sourceSecurityGroups",
     },
     own=("forceUpdateVersion",),
-    steps=handlers.node_group_changes,
+    steps=cluster_handlers.node_group_changes,
     steps_on=("labels", "taints", "scalingConfig", "updateConfig", "nodeRepairConfig"),
     out={
         "arn": "=d.nodegroupArn",
@@ -272,6 +287,7 @@ ROWS = {
     "aws:ecr/repository:Repository": REPOSITORY,
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": LIFECYCLE_POLICY,
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": PULL_THROUGH_CACHE_RULE,
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": CREATION_TEMPLATE,
     "aws:eks/cluster:Cluster": CLUSTER,
     "aws:eks/accessEntry:AccessEntry": ACCESS_ENTRY,
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": ACCESS_POLICY_ASSOCIATION,

@@ -1,5 +1,6 @@
 """Budgets and cost anomaly detection."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from stackyard.local.aws.rows import Op, Read, Row, Tagging
@@ -26,6 +27,7 @@ _BUDGET: dict[str, Any] = {
         "BudgetType": "=budgetType",
         "TimeUnit": "=timeUnit",
         "BudgetLimit": "=limitAmount && {Amount: limitAmount, Unit: limitUnit}",
+        "CostFilters": "=costFilters",
         "CostTypes": (
             "=costTypes && costTypes.{"
             + ", ".join(f"{name[0].upper()}{name[1:]}: {name}" for name in _COST_TYPES)
@@ -41,7 +43,22 @@ _BUDGET: dict[str, Any] = {
     ),
     "ResourceTags": "=tags",
 }
-_BUDGET_INPUTS = ("budgetType", "costTypes", "limitAmount", "limitUnit", "notifications", "timeUnit")
+_BUDGET_INPUTS = ("budgetType", "costFilters", "costTypes", "limitAmount", "limitUnit", "notifications", "timeUnit")
+
+
+def _filters_by_name(inputs: dict[str, Any]) -> dict[str, Any]:
+    """AWS takes a map where the provider takes a list."""
+    if not inputs.get("costFilters"):
+        return inputs
+    return {**inputs, "costFilters": {entry["name"]: entry["values"] for entry in inputs["costFilters"]}}
+
+
+def _filters_now(inputs: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    found = (scope.get("d") or {}).get("CostFilters") or {}
+    if not found and "costFilters" not in inputs:
+        return {}
+    return {"costFilters": [{"name": name, "values": values} for name, values in sorted(found.items())] or None}
+
 
 BUDGET = Row(
     service="budgets",
@@ -64,6 +81,8 @@ BUDGET = Row(
     # Filled in by the day on which the budget is made.
     keep=("timePeriodStart", "timePeriodEnd"),
     shows={"limitAmount": "=d.BudgetLimit.Amount", "limitUnit": "=d.BudgetLimit.Unit"},
+    prepare=_filters_by_name,
+    live=_filters_now,
 )
 
 ANOMALY_MONITOR = Row(

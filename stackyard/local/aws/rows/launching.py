@@ -1,8 +1,8 @@
-"""EC2 launch templates."""
+"""EC2 launch templates and placement groups."""
 
 from dataclasses import replace
 
-from stackyard.local.aws.rows import Op, Read, Row
+from stackyard.local.aws.rows import Op, Read, Row, Tagging
 from stackyard.local.aws.rows.tagging import BY_SERVICE
 
 # What a version of a template holds; inputs that say something about the template itself are not among them.
@@ -85,4 +85,27 @@ LAUNCH_TEMPLATE = Row(
     },
 )
 
-ROWS = {"aws:ec2/launchTemplate:LaunchTemplate": LAUNCH_TEMPLATE}
+PLACEMENT_GROUP = Row(
+    service="ec2",
+    create=Op(name="CreatePlacementGroup", params={"GroupName": "=name"}),
+    id="=name",
+    read=Read(name="DescribePlacementGroups", params={"GroupNames": ["=id"]}, path="PlacementGroups[0]"),
+    delete=(Op(name="DeletePlacementGroup", params={"GroupName": "=id"}),),
+    tag_type="placement-group",
+    # Tags hang on the group's id, which is not that of the resource.
+    tagging=Tagging(
+        set=Op(name="CreateTags", params={"Resources": ["=placementGroupId"], "Tags": "=tags"}),
+        unset=Op(name="DeleteTags", params={"Resources": ["=placementGroupId"], "Tags": "=removed[].{Key: @}"}),
+    ),
+    out={
+        "arn": "arn:aws:ec2:{region}:{account}:placement-group/{id}",
+        "placementGroupId": "=d.GroupId",
+    },
+    shows={"name": "=d.GroupName"},
+    fake={"placementGroupId": "=join('', ['pg-', h])"},
+)
+
+ROWS = {
+    "aws:ec2/launchTemplate:LaunchTemplate": LAUNCH_TEMPLATE,
+    "aws:ec2/placementGroup:PlacementGroup": PLACEMENT_GROUP,
+}

@@ -62,6 +62,8 @@ def _rule(direction: str) -> Row:
         shows={
             "securityGroupId": "=d.GroupId",
             "referencedSecurityGroupId": "=d.ReferencedGroupInfo.GroupId",
+            # The emulator drops it where the peer is a group.
+            "description": "=d.Description || d.ReferencedGroupInfo && description",
         },
         absent=tuple(_RULE.values()),
         out={"arn": f"{EC2_ARN}:security-group-rule/{{id}}", "securityGroupRuleId": "=id"},

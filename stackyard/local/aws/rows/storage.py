@@ -213,7 +213,7 @@ NOTIFICATION = Row(
         },
     ),
     id="=bucket",
-    # The emulator forgets the EventBridge flag, so there is nothing to tell «gone» by.
+    # The EventBridge flag is an empty object, as if there were nothing: no way to tell «gone» by it.
     read=None,
     delete=(Op(name="PutBucketNotificationConfiguration", params={"Bucket": "=id", "NotificationConfiguration": {}}),),
     put=True,
