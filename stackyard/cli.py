@@ -2,16 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from stackyard.account_cli import bootstrap, drain, preflight
 from stackyard.errors import InvalidInput, UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from stackyard.terminal import Yes
+from stackyard.terminal import checkout as _root
+from stackyard.terminal import confirmation as _confirmation
+from stackyard.terminal import console as _console
 
 app = typer.Typer(
     name="stackyard",
@@ -28,7 +29,6 @@ models = typer.Typer(help="Registered models.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 Environment = Annotated[str, typer.Option("--env", help="The environment, for example `local` or `dev`.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def run() -> None:
@@ -54,25 +54,6 @@ def _say(error: str) -> None:
     from rich.markup import escape
 
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(error)}")
-
-
-def _root() -> Path:
-    from stackyard.local.places import find_root
-
-    return find_root(Path.cwd())
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True)
-
-
-def _confirmation(asks: str, options: str, *, given: bool) -> Callable[[str], bool]:
-    """Puts a question, unless an option has given the answer. Raises InvalidInput at once where nobody can answer."""
-    if not (given or sys.stdin.isatty()):
-        raise InvalidInput(f"{asks}, and nobody can answer here: add {options}")
-    return lambda question: given or typer.confirm(question)
 
 
 def _write(path: Path, text: str) -> None:
@@ -135,31 +116,8 @@ def plan(
     run_command(_root(), stack, _console(), prior_file=prior, base_from=base_from, output=output)
 
 
-@app.command()
-def bootstrap(
-    env: Annotated[str, typer.Option("--env", help="The environment, for example `prod`.")],
-    yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
-    restore_key: Annotated[
-        bool, typer.Option("--restore-key", help="Cancel the scheduled deletion of the state's key.")
-    ] = False,
-) -> None:
-    """Prepare an AWS account for an environment: a bucket for Pulumi's state and a key for its secrets."""
-    from stackyard.bootstrap.command import bootstrap, own_session
-
-    root = _root()
-    confirm = _confirmation(
-        f"bootstrap of {env!r} asks before it changes the account", "--yes or --dry-run", given=yes or dry_run
-    )
-    bootstrap(
-        root,
-        env,
-        own_session,
-        _console(),
-        confirm=confirm,
-        dry_run=dry_run,
-        restore_key=restore_key,
-    )
+for account_command in (bootstrap, preflight, drain):
+    app.command()(account_command)
 
 
 @local.command("up")
@@ -168,13 +126,26 @@ def local_up(
     run_pipelines: Annotated[
         bool, typer.Option("--run-pipelines", help="Also run the deployed pipelines, and write the report.")
     ] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also apply Kubernetes objects to this file's cluster, which must be on this machine. "
+            "Remembered until `destroy`.",
+        ),
+    ] = None,
+    no_kubeconfig: Annotated[
+        bool, typer.Option("--no-kubeconfig", help="Take the objects away from that cluster, and go on without it.")
+    ] = False,
 ) -> None:
     """Provision the environment, or bring it to what the program says now."""
     from stackyard.local.outputs import print_next, print_outputs
     from stackyard.local.up import up
 
+    if kubeconfig and no_kubeconfig:
+        raise InvalidInput("--kubeconfig names a cluster and --no-kubeconfig leaves it: give one of them")
     root, console = _root(), _console()
-    provisioned = up(root, env, console)
+    provisioned = up(root, env, console, kubeconfig=kubeconfig, detach=no_kubeconfig)
     print_outputs(provisioned, console)
     if run_pipelines:
         from stackyard.local.pipelines import run_due
@@ -238,12 +209,11 @@ def local_destroy(
 
     root = _root()
     what = "including all data" if include_data else "keeping protected data"
-    if not _confirmation(f"destroy of {env!r} ({what}) asks first", "--yes", given=yes)(
-        f"Destroy the environment {env!r}, {what}?"
-    ):
+    confirm = _confirmation(f"destroy of {env!r} ({what}) asks first", "--yes", given=yes)
+    if not confirm(f"Destroy the environment {env!r}, {what}?"):
         raise UserError("nothing was destroyed")
     console = _console()
-    print_destroyed(destroy(root, env, console, include_data=include_data), env, console)
+    print_destroyed(destroy(root, env, console, include_data=include_data, confirm=confirm), env, console)
 
 
 @pipelines.command("list")

@@ -37,6 +37,8 @@ class Part:
     wanted: Any
     missing: str = ""
     """Error by which S3 says that there is none."""
+    keeps_others: bool = False
+    """`put` replaces more than `member`: what else is there is sent along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ def state_bucket(store: StateStore, key_arn: Callable[[], str]) -> Wanted:
                 argument="BucketLoggingStatus",
                 wanted=logging,
             ),
+            _events(),
         )
 
     return Wanted(
@@ -176,7 +179,8 @@ class Bucket:
     def _argument(self, place: int) -> dict[str, Any]:
         # Made when it is written: by then the key that it names exists.
         part = self._wanted.parts()[place]
-        return {part.argument: part.wanted}
+        others = self._call(part.get) if part.keeps_others else {}
+        return {part.argument: {**{k: v for k, v in others.items() if k != "ResponseMetadata"}, **part.wanted}}
 
     def _live(self, part: Part) -> Any:
         missing = frozenset({part.missing}) if part.missing else frozenset[str]()
@@ -270,6 +274,19 @@ def _lock() -> Part:
         argument="ObjectLockConfiguration",
         wanted={"ObjectLockEnabled": "Enabled", "Rule": rule},
         missing="ObjectLockConfigurationNotFoundError",
+    )
+
+
+def _events() -> Part:
+    """Who wrote or deleted a state can be told at once (control 10)."""
+    return Part(
+        noun="events to EventBridge",
+        get="get_bucket_notification_configuration",
+        put="put_bucket_notification_configuration",
+        member="EventBridgeConfiguration",
+        argument="NotificationConfiguration",
+        wanted={"EventBridgeConfiguration": {}},
+        keeps_others=True,
     )
 
 

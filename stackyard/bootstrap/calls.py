@@ -34,6 +34,8 @@ _OTHER_NAMES: Mapping[str, str] = {
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
 }
 _OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sts": ("get_caller_identity",),
@@ -50,6 +52,7 @@ _OPERATIONS: Mapping[str, tuple[str, ...]] = {
         *("get_object_lock_configuration", "put_object_lock_configuration"),
         *("get_bucket_lifecycle_configuration", "put_bucket_lifecycle_configuration"),
         *("get_bucket_policy", "put_bucket_policy", "get_bucket_logging", "put_bucket_logging"),
+        *("get_bucket_notification_configuration", "put_bucket_notification_configuration"),
     ),
 }
 """Every operation that bootstrap may call; another one is a mistake."""

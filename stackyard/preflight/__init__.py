@@ -1,1 +1,1 @@
-"""Read-only checks of an AWS account before anything is created. Arrives with the fourth step."""
+"""Read-only checks of an AWS account, and of this machine, before anything is created: `stackyard preflight`."""
