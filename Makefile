@@ -40,6 +40,10 @@ test-judges: $(dev) $(judges)
 test-%: $(dev)
 	$(python) -m pytest -m $* $(ARGS)
 
+# A quarter of an hour on two cores, once; needs Go, and nothing of .venv.
+cluster-tools:
+	@$(or $(PYTHON),python3) -m tests.cluster.tools.build
+
 check: $(dev) ## lint, format, types, freshness of generated files
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .

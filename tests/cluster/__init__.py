@@ -1,0 +1,1 @@
+"""Tests against a real Kubernetes control plane and the real Karpenter, as processes on this machine."""

@@ -1,0 +1,1 @@
+"""The programs of the cluster tier, as Go modules: one per family, since their requirements clash."""
