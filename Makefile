@@ -11,12 +11,12 @@ dev := .venv/.installed-dev
 judges := .venv-judges/.installed
 sources := pyproject.toml stacks/requirements.txt tools/bootstrap.sh
 
-.PHONY: help up down destroy test check bench ui locks
+.PHONY: help up down destroy test check bench ui locks cluster-tools
 
 help:
 	@echo "Stackyard: an MLOps stack from one Pulumi program. Usage: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: $(local) ## provision the local environment, train a model on it, write the report
 	@$(stackyard) pipelines compile
@@ -41,7 +41,7 @@ test-%: $(dev)
 	$(python) -m pytest -m $* $(ARGS)
 
 # A quarter of an hour on two cores, once; needs Go, and nothing of .venv.
-cluster-tools:
+cluster-tools: ## build the real control plane of the cluster tests, once (Go, a quarter of an hour)
 	@$(or $(PYTHON),python3) -m tests.cluster.tools.build
 
 check: $(dev) ## lint, format, types, freshness of generated files

@@ -97,7 +97,7 @@ def pins(lock: str) -> dict[str, set[str]]:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def commands_in(markdown: str, program: str) -> list[list[str]]:
@@ -262,7 +262,7 @@ def test_dependencies_state_that_a_pin_is_exact_only_where_it_is():
 
 def test_make_alone_prints_every_target():
     menu = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
-    printed = set(re.findall(r"^  ([a-z]+) +\S", menu, re.MULTILINE))
+    printed = set(re.findall(r"^  ([a-z-]+) +\S", menu, re.MULTILINE))
     assert printed == make_targets()
     assert {"up", "down", "destroy", "test", "check", "bench"} <= printed
 
@@ -275,7 +275,7 @@ def test_every_phony_target_is_on_the_menu():
 def test_documented_make_targets_exist():
     used = {words[0] for _, text in user_docs() for words in commands_in(text, "make") if words}
     assert {"up", "test"} <= used, "the two commands of the README"
-    off_the_menu = {f"test-{tier}" for tier in ("default", *OTHER_TIERS)} | {"cluster-tools"}
+    off_the_menu = {f"test-{tier}" for tier in ("default", *OTHER_TIERS)}
     assert used - make_targets() - off_the_menu == set()
 
 
