@@ -13,8 +13,10 @@ from tests.cluster.keeper import ROOT, Keeper, end
 
 # Starts a server that ignores the terminal's Ctrl-C as ours do, tells its pid and waits to be killed.
 TESTS = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from tests.cluster.keeper import Keeper
+# Started from a script's background, a process ignores Ctrl-C from its birth.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 keeper = Keeper()
 server = subprocess.Popen(["sleep", "600"], start_new_session=True)
 keeper.watch(server.pid)
@@ -41,7 +43,7 @@ def test_a_server_does_not_outlive_the_tests_that_started_it(how):
         started = started_at(pid)
         assert started, "the server runs"
         os.kill(tests.pid, how)
-        tests.wait()
+        tests.wait(timeout=30)
     assert wait_until_gone(pid, started)
 
 
