@@ -33,6 +33,7 @@ def base_layer(settings: Settings, provider: aws.Provider) -> BaseOutputs:
     database = _tracking_database(settings, network, notifications, opts)
     runner = _build_runner(settings, network, registry, opts)
     return BaseOutputs(
+        ways_out=[network],
         vpc_id=network.vpc_id,
         private_subnet_ids=network.private_subnet_ids,
         bucket_key_arns={name: bucket.key_arn for name, bucket in buckets.items()},

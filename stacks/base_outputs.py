@@ -49,6 +49,9 @@ class BaseOutputs:
     """Security group of the build runner, which the cluster's private endpoint lets in. None where the settings ask for
     no runner."""
 
+    ways_out: Sequence[pulumi.Resource] = ()
+    """The network, where it is in the same stack: nodes come after its ways out and go before them. No output."""
+
     def to_outputs(self) -> dict[str, Any]:
         """As stack outputs, camelCase."""
         return _exported(self)
@@ -102,7 +105,7 @@ def _referenced_runner(reference: pulumi.StackReference, stack: str) -> pulumi.O
 
 
 def _exported(outputs: Any) -> dict[str, Any]:
-    values = {to_camel(field.name): getattr(outputs, field.name) for field in fields(outputs)}
+    values = {to_camel(f.name): getattr(outputs, f.name) for f in fields(outputs) if f.name != "ways_out"}
     # Without a database there is an empty object: the output itself is what says that the base stack is new enough.
     return {
         name: _exported(value) if isinstance(value, DatabaseOutputs) else {} if value is None else value

@@ -41,7 +41,7 @@ def system_nodes(settings: Settings, base: BaseOutputs, cluster: Cluster, opts: 
             release_version=versions_of.node_image.release_version,
             subnet_ids=base.private_subnet_ids,
             permissions_boundary=role_boundary_of(settings),
-            after=[first],
+            after=[first, *base.ways_out],
         ),
         opts,
     )

@@ -12,6 +12,7 @@ import yaml
 
 from stacks.plain import has_secure, is_mapping
 from stackyard.errors import InvalidInput
+from stackyard.evaluated import EVALUATED
 
 PROJECT_FILE = "Pulumi.yaml"
 STACK_FILE = re.compile(r"Pulumi\.(?P<stack>.+)\.yaml")
@@ -105,13 +106,14 @@ def read_stack(root: Path, stack: str) -> StackConfig:
 
 
 def to_environment(config: StackConfig) -> dict[str, str]:
-    """The environment variables by which the CLI tells a program its stack and its configuration.
+    """The environment variables by which the CLI tells a program its stack and its configuration, and EVALUATED.
 
     Structured values are JSON texts, scalars are texts. Encrypted leaves stay `{"secure": …}`, since nothing here can
     decrypt them; the settings refuse them in either form.
     """
     values = {key: _config_text(value) for key, value in config.config.items()}
     return {
+        EVALUATED: "1",
         "PULUMI_PROJECT": config.project,
         "PULUMI_STACK": config.stack,
         "PULUMI_CONFIG": json.dumps(values, sort_keys=True, ensure_ascii=False),

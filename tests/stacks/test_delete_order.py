@@ -60,3 +60,17 @@ def test_gpu_agents_go_before_the_nodes_they_run_on_and_their_definitions(stack)
     deployment = stack_capture(stack)
     for release in (r for r in deployment.of_type(RELEASE) if r.name.startswith("gpu-runtime-")):
         assert {"system-nodes-nodes", "monitoring-crds-release"} <= needs(deployment, release)
+
+
+@pytest.mark.parametrize("stack", ["local", "dev"])
+def test_nodes_go_before_the_networks_ways_out(stack):
+    """Karpenter ends its nodes by AWS's API: in one stack with the network, that must still be within reach."""
+    deployment = stack_capture(stack)
+    ways_out = {
+        r.name
+        for r in deployment
+        if r.name.startswith("network-") and r.type.startswith(("aws:ec2/nat", "aws:ec2/rou"))
+    }
+    assert any("nat" in name for name in ways_out) and any(name.endswith("-out") for name in ways_out)
+    for pool in of_karpenter(deployment):
+        assert ways_out <= needs(deployment, pool)
