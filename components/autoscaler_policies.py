@@ -22,6 +22,9 @@ NODE_CLASS_TAG = "karpenter.k8s.aws/ec2nodeclass"
 CLUSTER_NAME_TAG = "eks:eks-cluster-name"
 REGION_TAG = "topology.kubernetes.io/region"
 
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html
+SPOT = "spot.amazonaws.com"
+
 # What Karpenter makes, and tags while it makes it.
 MADE = ("fleet", "instance", "launch-template", "network-interface", "spot-instances-request", "volume")
 # What it starts instances from. Subnets, groups, reservations and placement groups may be another account's, shared
@@ -54,7 +57,7 @@ def controller_policies(
     """Statements of the controller's policies, by the policy's noun."""
     disks = using_disk_key(disk_key_alias, location) if disk_key_alias else []
     return {
-        "nodes": [*_nodes(location, cluster_name), *disks],
+        "nodes": [*_nodes(location, cluster_name), _first_spot(location), *disks],
         "profiles": _profiles(location, cluster_name, node_role_arn),
         "discovery": _discovery(location, cluster_name),
         "interruption": [_interruption(queue_arn)],
@@ -113,6 +116,17 @@ def _nodes(location: AwsLocation, cluster_name: str) -> list[Statement]:
             conditions=own,
         ),
     ]
+
+
+def _first_spot(location: AwsLocation) -> Statement:
+    """AWS's role for spot, where nobody in the account has started a spot instance yet."""
+    role = f"role/aws-service-role/{SPOT}/AWSServiceRoleForEC2Spot"
+    return Statement(
+        sid="FirstSpot",
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[f"arn:{location.partition}:iam::{location.account_id}:{role}"],
+        conditions={"StringEquals": {"iam:AWSServiceName": SPOT}},
+    )
 
 
 def _started_from(location: AwsLocation) -> list[str]:

@@ -142,7 +142,14 @@ def _owned_by_aws(service: EndpointService, location: AwsLocation) -> list[State
                     actions=LAUNCH_ACTIONS,
                     resources=[f"arn:{partition}:ec2:{region}::{kind}/*" for kind in ("image", "snapshot")],
                     conditions={"StringEquals": {"aws:PrincipalAccount": location.account_id, "ec2:Owner": "amazon"}},
-                )
+                ),
+                # Those that another account shares with this one belong to that.
+                _allowed(
+                    location,
+                    "LaunchIntoReservations",
+                    LAUNCH_ACTIONS,
+                    [f"arn:{partition}:ec2:{region}:*:capacity-reservation/*"],
+                ),
             ]
         case "ecr":
             owner = EKS_IMAGE_ACCOUNTS.get(region, EKS_IMAGE_ACCOUNT)

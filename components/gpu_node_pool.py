@@ -45,8 +45,8 @@ class GpuNodePoolArgs(NodePoolArgs):
     """
 
     capacity_block_ends: str | None = None
-    """Last day of a capacity block, `YYYY-MM-DD`; with that capacity alone, and needed there: AWS takes the nodes then,
-    whatever runs on them. Default: none."""
+    """Last day of a capacity block, `YYYY-MM-DD` in UTC; with that capacity alone, and needed there: AWS takes the
+    nodes then, whatever runs on them. Default: none."""
 
 
 class GpuNodePool(pulumi.ComponentResource):
@@ -54,8 +54,8 @@ class GpuNodePool(pulumi.ComponentResource):
 
     - an EC2NodeClass as `NodePool` does; images and scratch lie on local disks where all types have them;
     - a NodePool: tainted `nvidia.com/gpu`, labelled with its way to share, ceilings of nodes and GPUs. Nodes go when
-      they have been empty for the idle time, and at no other time: no consolidation, no expiry, drifted ones at night
-      and never under a job.
+      they have been empty for the idle time, and at no other time except when the node is broken or AWS takes it: no
+      consolidation, no expiry, drifted ones at night and never under a job.
 
     With shared GPUs: NodeOverlays that say how many shares a type has. With MIG the nodes cut their GPUs as they boot.
     With `efa`: a security group that knows its own members alone, interfaces without addresses on every network card;

@@ -33,8 +33,8 @@ RELEASE_TIMEOUT_SECONDS = 600
 QUEUE_QUOTA = NamespaceQuota(cpus=4, memory_gb=16, pods=10)
 # Of webhooks and of the list of who waits, both of which the API server asks for.
 API_SERVER_PORTS = (8082, 9443)
-# EFA interfaces come with the node, and scratch with its disk: no quota is about them.
-NOT_COUNTED = ("ephemeral-storage", "vpc.amazonaws.com/")
+# EFA interfaces and huge pages come with the node, and scratch with its disk: no quota is about them.
+NOT_COUNTED = ("ephemeral-storage", "hugepages-", "vpc.amazonaws.com/")
 # Namespaces in which a waiting pod could stop the cluster itself.
 NEVER_QUEUED = ("kube-system", QUEUE_NAMESPACE)
 

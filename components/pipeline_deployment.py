@@ -67,7 +67,8 @@ class PipelineDeploymentArgs:
     """Name of the bucket of artifacts, known once what is written gets encrypted."""
 
     package_path: str
-    """File of the code package, from the program's working directory. Only a real or local `up` needs it there."""
+    """File of the code package, from the program's working directory. Only an `up`, real or local, and the
+    CLI's preview need it there."""
 
     after: Sequence[pulumi.Resource] = ()
     """What a run needs besides: the `LocalQueues` that admit its pods. Default: nothing."""

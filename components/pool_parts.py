@@ -9,6 +9,9 @@ from pulumi import ResourceOptions
 
 from components.node_pool_spec import GROUP, NODE_CLASS_GROUP, NODE_CLASS_KIND
 
+# Karpenter ends a pool's nodes first, and AWS takes its time with large ones; the provider would wait ten minutes.
+NODES_END = ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="60m"))
+
 
 def after_autoscaler(child: ResourceOptions, ready: Sequence[pulumi.Resource]) -> ResourceOptions:
     """Deleted after Karpenter, these would keep their finalizers, and their nodes would run on unseen."""
@@ -24,7 +27,7 @@ def node_class(
         kind=NODE_CLASS_KIND,
         metadata={"name": pool_name},
         spec=dict(spec),
-        opts=opts,
+        opts=ResourceOptions.merge(opts, NODES_END),
     )
 
 
@@ -44,7 +47,7 @@ def node_pool(
         kind="NodePool",
         metadata={"name": pool_name, **({"annotations": dict(annotations)} if annotations else {})},
         spec=dict(spec),
-        opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=list(after))),
+        opts=ResourceOptions.merge(opts, ResourceOptions.merge(NODES_END, ResourceOptions(depends_on=list(after)))),
     )
 
 

@@ -20,7 +20,7 @@ from stacks.providers import location_of, role_boundary_of, stem_of
 from stacks.sections.network import ExistingNetwork
 from stacks.sections.operations import RunnerConnection
 from stacks.settings import Settings, present
-from stacks.versions import CACHED_UPSTREAMS, TRACKING_DATABASE
+from stacks.versions import CACHED_UPSTREAMS, TRACKING_DATABASE, image_layer_buckets
 
 
 def base_layer(settings: Settings, provider: aws.Provider) -> BaseOutputs:
@@ -77,6 +77,7 @@ def _network(settings: Settings, opts: ResourceOptions) -> Network:
             zones=section.zones or (),
             nat=NatMode(str(section.nat)) if new else None,
             pod_cidr=section.pod_cidr,
+            outside_buckets=image_layer_buckets(settings.environment.region) if new else (),
             existing=None if section.existing is None else _existing(section.existing),
             endpoints=EndpointSet(str(section.added_endpoints)),
             flow_log_retention_days=section.added_flow_log_days,

@@ -1,10 +1,11 @@
 """The platform layer: the cluster and everything in it. May be destroyed and rebuilt without losing data."""
 
 import os
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import ResourceOptions
+from pulumi import Resource, ResourceOptions
 
 from components.bucket_access import BucketAccess
 from components.cluster import Cluster, ClusterArgs, ControlPlaneLog
@@ -65,7 +66,7 @@ def platform_layer(settings: Settings, base: BaseOutputs, provider: aws.Provider
     cpu_pools = node_pools(settings, base, cluster, autoscaler, in_cluster)
     _image_cache_access(settings, nodes, autoscaler, opts)
     queue = job_queue(settings, [NAMESPACE], after=cpu_pools, opts=in_cluster)
-    engine = _pipeline_engine(settings, queue, in_cluster)
+    engine = _pipeline_engine(settings, queue, cpu_pools, in_cluster)
     _pipelines(settings, base, engine, queue, in_cluster)
     pulumi.export("clusterName", cluster.cluster_name)
     pulumi.export("kubeconfig", cluster.kubeconfig)
@@ -183,7 +184,9 @@ def _data_access(settings: Settings, base: BaseOutputs) -> BucketAccess:
     return BucketAccess(bucket_arn=bucket, key_arn=base.bucket_key_arns[DATA_BUCKET])
 
 
-def _pipeline_engine(settings: Settings, queue: JobQueue | None, opts: ResourceOptions) -> PipelineEngine:
+def _pipeline_engine(
+    settings: Settings, queue: JobQueue | None, cpu_pools: Sequence[Resource], opts: ResourceOptions
+) -> PipelineEngine:
     chart = CHARTS["argo-workflows"]
     return PipelineEngine(
         "pipeline-engine",
@@ -192,7 +195,8 @@ def _pipeline_engine(settings: Settings, queue: JobQueue | None, opts: ResourceO
             app_version=chart.app_version,
             namespaces=(NAMESPACE,),
             quota=runs_quota(settings, queue),
-            after=[queue] if queue else [],
+            # Its controllers run on the pool `general`, for which the queue waits too.
+            after=[queue] if queue else cpu_pools,
             # Where nothing is protected, one controller is enough; it costs a pod.
             replicas=2 if settings.profile.deletion_protection else 1,
         ),

@@ -7,6 +7,7 @@ from pulumi import Resource, ResourceOptions
 from components.capacity import RESERVED
 from components.gpu_node_pool import shares_of_a_gpu
 from components.gpu_sharing import WHOLE_GPU
+from components.instance_types import GPU_TYPES
 from components.job_queue import JobQueue, JobQueueArgs
 from components.local_queues import LocalQueues, LocalQueuesArgs
 from components.namespaces import NamespaceQuota
@@ -15,6 +16,7 @@ from components.pipeline_engine import RUNS_QUOTA, PipelineEngine
 from components.queue_quotas import NodeTaint, QueuePool, QueueTeam
 from stacks.nodes import sharing_of
 from stacks.pins import chart_of
+from stacks.sections.pools import GpuPart, NodePool
 from stacks.sections.teams import Team
 from stacks.settings import Settings
 
@@ -92,6 +94,11 @@ def _gpus_of(team: Team, settings: Settings) -> int:
     return team.quota.gpus if team.quota else sum(pool.max_gpus for pool in _queue_pools(settings))
 
 
+def _gpus_at_least(pool: NodePool, gpu: GpuPart) -> int:
+    """What fits whichever types the pool's nodes are of: more would be admitted, find no node and fail in the end."""
+    return min(gpu.max_gpus, pool.max_nodes * min(GPU_TYPES[kind].count for kind in pool.instance_types))
+
+
 def _queue_pools(settings: Settings) -> list[QueuePool]:
     """Pools that are paid for anyway come first, then in the order of the settings."""
     gpu_pools = [(pool, pool.gpu) for pool in settings.node_pools if pool.gpu]
@@ -100,7 +107,7 @@ def _queue_pools(settings: Settings) -> list[QueuePool]:
         QueuePool(
             name=pool.name,
             node_labels={POOL_NAME_LABEL: pool.name},
-            max_gpus=gpu.max_gpus,
+            max_gpus=_gpus_at_least(pool, gpu),
             resource=sharing_of(gpu).resource_name,
             shares=shares_of_a_gpu(sharing_of(gpu), pool.instance_types),
             taints=[NodeTaint(**taint) for taint in gpu_taints()],

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from components.gpu_sharing import GpuSharingMode
 from pipelines.declaration import declarations
+from stacks.instances import GPU_TYPES
 from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, CACHE_PREFIX_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
@@ -97,6 +99,7 @@ def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     yield from _pool_problems(draft)
     yield from _team_problems(draft)
     yield from _pipeline_problems(draft)
+    yield from _gpu_step_problems(draft)
     yield from _repository_problems(draft)
 
 
@@ -300,7 +303,7 @@ def _team_problems(draft: Draft) -> Iterator[Problem]:
                 f"pipelines[{index}].team",
                 pipeline.team,
                 f"must be one of the teams {', '.join(teams)}" if teams else "must be a team, and there is none",
-                "the pipeline runs in its team's namespace and under its quota",
+                "the pipeline's runs count for its team's quota",
                 teams[0] if teams else [{"name": pipeline.team}],
                 at="" if teams else "teams",
             )
@@ -313,6 +316,36 @@ def _pipeline_problems(draft: Draft) -> Iterator[Problem]:
             nearest = get_close_matches(pipeline.name, known, n=1, cutoff=0)
             reason = "it is deployed from its folder in pipelines/"
             yield problem(path, pipeline.name, f"must be one of the pipelines {', '.join(known)}", reason, *nearest)
+
+
+def _gpu_step_problems(draft: Draft) -> Iterator[Problem]:
+    """A step that asks for GPUs that its team or its stack does not have would wait for ever."""
+    known, teams = declarations(), {team.name: (index, team) for index, team in draft.teams.items()}
+    if not {"nodePools", "teams"} <= draft.given:
+        return
+    largest = max((_whole_gpus(pool) for pool in draft.node_pools.values()), default=0)
+    for index, pipeline in draft.pipelines.items():
+        if pipeline.name not in known or not draft.good(f"pipelines[{index}].name"):
+            continue
+        declared = known[pipeline.name]
+        wanted = max(r.gpu for r in (declared.resources, *declared.step_resources.values()))
+        reason = f"a step of pipeline {pipeline.name} asks for {wanted}, and would wait for ever"
+        if wanted > largest and draft.good("nodePools"):
+            example = [{"name": "gpu", "instanceTypes": ["g5.xlarge"], "capacity": "on_demand", "maxNodes": 1,
+                        "gpu": {"maxGpus": 1}}]  # fmt: skip
+            rule = f"must have a pool with a type of {wanted} or more GPUs that are not shared"
+            yield problem("nodePools", f"{largest} GPUs at most", rule, reason, example)
+        at, team = teams.get(pipeline.team, (0, None))
+        if team and team.quota and team.quota.gpus < wanted:
+            yield problem(f"teams[{at}].quota.gpus", team.quota.gpus, f"must be at least {wanted}", reason, wanted)
+
+
+def _whole_gpus(pool: NodePool) -> int:
+    """The most GPUs that one pod gets in the pool: those of its largest type, as far as the queue counts on them."""
+    counts = [GPU_TYPES[kind].count for kind in pool.instance_types if kind in GPU_TYPES]
+    if not pool.gpu or not counts or pool.gpu.sharing != GpuSharingMode.NONE:
+        return 0
+    return min(max(counts), pool.gpu.max_gpus, pool.max_nodes * min(counts))
 
 
 def _repository_problems(draft: Draft) -> Iterator[Problem]:

@@ -155,6 +155,18 @@ CACHED_UPSTREAMS: Mapping[str, str] = {
     "quay": "quay.io",
 }
 
+# Where registries that charts pull from keep image layers in a region: a gateway endpoint for S3 is on the way there.
+# Sources: kubernetes/registry.k8s.io, cmd/archeio/internal/app/buckets.go at 012f74b (which asks nobody to rely on it:
+# the caches above are the way without it); quay/quay, storage/cloud.py: clients in its own region get S3's addresses.
+_LAYERS_OF_K8S = {"eu-west-2": "767373bbdcb8270361b96548387bf2a9ad0d48758c35-eu-west-2"}
+_LAYERS_OF_QUAY = {"us-east-1": ("quayio-production-s3",)}
+
+
+def image_layer_buckets(region: str) -> tuple[str, ...]:
+    """Buckets of others from which the pinned charts' images come, in one region."""
+    return _LAYERS_OF_K8S.get(region, f"prod-registry-k8s-io-{region}"), *_LAYERS_OF_QUAY.get(region, ())
+
+
 _PROMETHEUS = "oci://ghcr.io/prometheus-community/charts"
 _RUNNERS = "oci://ghcr.io/actions/actions-runner-controller-charts"
 _KARPENTER = "aws/karpenter-provider-aws at tag v1.14.1"

@@ -71,7 +71,7 @@ class NodePool(Section):
         "Capacity reservations or capacity blocks; only with these capacities.", ["cr-0123456789abcdef0"], default=()
     )
     capacity_block_ends: Day | None = setting(
-        "Last day of the capacity block, on which AWS takes its nodes; only with that capacity. Default: none.",
+        "Last day of the capacity block (AWS's EndDate, in UTC), on which its nodes go; with it alone. Default: none.",
         "2027-03-15",
         default=None,
     )

@@ -1,9 +1,11 @@
 """A program's registration, off the wire: the resource that it asks for, and the names that it had before."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stackyard.errors import InvalidInput
 from stackyard.program.deployment import STACK_TYPE, Resource, make_urn, qualified_type, urn_name, urn_type
 from stackyard.program.values import decode
 
@@ -23,6 +25,21 @@ class AliasSpec:
     @property
     def names_parent(self) -> bool:
         return bool(self.urn or self.parent_urn or self.no_parent)
+
+
+# The units of Go's durations that make sense for a resource: https://pkg.go.dev/time#ParseDuration
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+def seconds(duration: str) -> float:
+    """What the engine keeps of `1h30m`. Raises InvalidInput for anything that is no such duration."""
+    if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", duration):
+        raise InvalidInput(
+            f"timeout {duration!r} is no duration: give hours, minutes and seconds, for example 1h30m"
+        )
+    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", duration))
+    # As Go writes it: 300, not 300.0.
+    return int(total) if total.is_integer() else total
 
 
 def resource_of(request: Any, project: str, stack: str) -> Resource:
@@ -47,7 +64,7 @@ def resource_of(request: Any, project: str, stack: str) -> Resource:
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
         additional_secret_outputs=tuple(request.additionalSecretOutputs),
-        custom_timeouts={k: v for k in ("create", "update", "delete") if (v := getattr(timeouts, k))},
+        custom_timeouts={k: seconds(v) for k in ("create", "update", "delete") if (v := getattr(timeouts, k))},
     )
 
 

@@ -180,3 +180,13 @@ def test_all_policies_together_are_short_enough_for_iam(capture):
     ]
     assert len(texts) == 4
     assert sum(map(len, texts)) <= LONGEST_INLINE_POLICIES
+
+
+def test_the_first_spot_instance_of_an_account_may_bring_aws_role_for_spot_and_no_other(may):
+    roles = "arn:aws:iam::123456789012:role/aws-service-role"
+    spot = f"{roles}/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+    create = "iam:CreateServiceLinkedRole"
+    assert may(create, spot, {"iam:AWSServiceName": "spot.amazonaws.com"})
+    assert not may(create, spot, {"iam:AWSServiceName": "eks.amazonaws.com"})
+    other = f"{roles}/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+    assert not may(create, other, {"iam:AWSServiceName": "eks.amazonaws.com"})

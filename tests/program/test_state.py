@@ -43,7 +43,7 @@ FULL = resource(
     retain_on_delete=True,
     ignore_changes=("tags",),
     additional_secret_outputs=("token",),
-    custom_timeouts={"create": "5m"},
+    custom_timeouts={"create": 300},
     recorded=True,
 )
 

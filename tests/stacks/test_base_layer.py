@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from stacks.versions import image_layer_buckets
 from stackyard.program.capture import request_for
 from stackyard.program.deployment import STACK_TYPE, Deployment
 from stackyard.program.stackfiles import read_stack, to_environment
@@ -78,3 +79,12 @@ def test_prod_locks_what_models_are_made_of():
     assert stack_capture("prod-base").named("data-lock").inputs["bucket"].startswith("stackyard-prod-data-")
     for disposable in ("local", "dev"):
         assert stack_capture(disposable).of_type(LOCK) == [], "data of developers may go"
+
+
+def test_image_layers_of_the_charts_registries_come_through_the_endpoint_for_s3():
+    """They are sent to their buckets in the region, which lie behind the VPC's gateway."""
+    policy = stack_capture("prod-base").named("network-s3-endpoint").inputs["policy"]
+    for bucket in ("prod-registry-k8s-io-us-east-1", "quayio-production-s3"):
+        assert f"arn:aws:s3:::{bucket}/*" in policy
+    assert image_layer_buckets("eu-west-2") == ("767373bbdcb8270361b96548387bf2a9ad0d48758c35-eu-west-2",)
+    assert image_layer_buckets("eu-west-1") == ("prod-registry-k8s-io-eu-west-1",)

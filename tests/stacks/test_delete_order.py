@@ -74,3 +74,17 @@ def test_nodes_go_before_the_networks_ways_out(stack):
     assert any("nat" in name for name in ways_out) and any(name.endswith("-out") for name in ways_out)
     for pool in of_karpenter(deployment):
         assert ways_out <= needs(deployment, pool)
+
+
+@pytest.mark.parametrize("stack", PLATFORMS)
+def test_what_runs_on_the_pool_general_comes_after_it_and_goes_before_it(stack):
+    deployment = stack_capture(stack)
+    for release in ("pipeline-engine-release", "job-queue-release"):
+        for found in (r for r in deployment.of_type(RELEASE) if r.name == release):
+            assert "general-pool-node-pool" in needs(deployment, found), "no node, and the release rolls back"
+
+
+@pytest.mark.parametrize("stack", PLATFORMS)
+def test_pools_get_the_time_that_aws_takes_to_end_their_nodes(stack):
+    for pool in (r for r in of_karpenter(stack_capture(stack)) if not r.type.endswith("NodeOverlay")):
+        assert pool.custom_timeouts == {"delete": 3600}

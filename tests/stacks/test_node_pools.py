@@ -72,7 +72,7 @@ def test_what_a_pool_can_cost_is_an_output_of_the_stack():
     assert found["gpu"] == {
         "name": "gpu",
         "capacity": "spot_then_on_demand",
-        "maxNodes": 8,
+        "maxNodes": 16,
         "maxGpus": 16,
         "ceilingUsdPerHour": pytest.approx(4 * 5.672),
     }

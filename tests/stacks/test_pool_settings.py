@@ -1,9 +1,12 @@
 """Pools that cannot work are refused before anything is made, with the reason and a way out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pipelines.declaration import Resources, declaration
+from stacks.problems import SettingsError
 from stacks.settings import parse
 from stackyard.program.stackfiles import read_stack
 from tests.stacks.settings_cases import problems, stack_sections, valid, with_value
@@ -171,3 +174,28 @@ def test_a_day_may_stand_in_a_stack_file_with_quotes_or_without(tmp_path):
         (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  stackyard:nodePools: [{{capacityBlockEnds: {day}}}]\n")
         (section,) = read_stack(tmp_path, "dev").config["stackyard:nodePools"]
         assert parse(block(**section)).node_pools[1].capacity_block_ends == "2027-03-15"
+
+
+def _needing_gpus(monkeypatch, gpus):
+    training = declaration("training")
+    needing = replace(training, step_resources={"train": Resources(gpu=gpus)})
+    monkeypatch.setattr("stacks.rules.declarations", lambda: {"training": needing})
+
+
+@pytest.mark.parametrize(
+    ("stack", "gpus", "sentence"),
+    [
+        ("local", 1, r'nodePools is "0 GPUs at most", but must have a pool with a type of 1 or more GPUs.*not shared'),
+        ("dev", 4, r'nodePools is "1 GPUs at most", but must have a pool with a type of 4 or more GPUs.*wait for ever'),
+        ("dev", 4, r"teams\[0\].quota.gpus is 1, but must be at least 4: a step of pipeline training asks for 4"),
+    ],
+)
+def test_a_step_that_would_wait_for_gpus_for_ever_is_refused(monkeypatch, stack, gpus, sentence):
+    _needing_gpus(monkeypatch, gpus)
+    with pytest.raises(SettingsError, match=sentence):
+        parse(stack_sections(stack), stack=stack)
+
+
+def test_a_step_whose_gpus_are_there_is_taken(monkeypatch):
+    _needing_gpus(monkeypatch, 1)
+    parse(stack_sections("dev"), stack="dev")
