@@ -1,5 +1,6 @@
 """A program's registration, off the wire: the resource that it asks for, and the names that it had before."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,10 +35,8 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 def seconds(duration: str) -> float:
     """What the engine keeps of `1h30m`. Raises InvalidInput for anything that is no such duration."""
     if not re.fullmatch(r"(\d+(\.\d+)?[hms])+", duration):
-        raise InvalidInput(
-            f"timeout {duration!r} is no duration: give hours, minutes and seconds, for example 1h30m"
-        )
-    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", duration))
+        raise InvalidInput(f"timeout {duration!r} is no duration: give hours, minutes and seconds, for example 1h30m")
+    total = math.fsum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([hms])", duration))
     # As Go writes it: 300, not 300.0.
     return int(total) if total.is_integer() else total
 
