@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import cache
 
 from stackyard.program.deployment import Resource
+from stackyard.program.inherited import NOTE, RELEASE, release, with_defaults, without_notes
 from stackyard.program.naming import autonamed
-from stackyard.program.values import Value, plain
+from stackyard.program.values import UNKNOWN, Value, plain
 
 
 def checked(
@@ -21,7 +22,8 @@ def checked(
 ) -> Resource:
     """The goal with the provider's own inputs. A name that the provider made before stays, unless it is replaced.
 
-    `tags` and `region` are the provider's; it shows them among the outputs.
+    `tags` and `region` are the provider's; it shows them among the outputs. What a real provider wrote into the prior's
+    inputs besides is found again (`inherited.py`); where it wrote nothing, nothing is added.
     """
     if not goal.custom or goal.is_provider:
         return goal
@@ -30,17 +32,47 @@ def checked(
     urn = prior.urn if prior else goal.urn
     inputs, defaults = autonamed(goal.type, urn, goal.name, goal.inputs, instead_of=before)
     if prior and not replacing:
-        kept = {key: prior.inputs[key] for key in defaults if key in prior.defaults and key in prior.inputs}
+        # helm_release.go, adoptOldNameIfUnnamed: a release's name stays without a note.
+        noted = (*prior.defaults, "name") if goal.type == RELEASE else prior.defaults
+        kept = {key: prior.inputs[key] for key in defaults if key in noted and key in prior.inputs}
         if "metadata" in kept:
             made = prior.inputs["metadata"].get("name")
             kept["metadata"] = {**inputs["metadata"], "name": made}
         inputs |= kept
     outputs: dict[str, Value] = {}
+    all_tags = _all_tags(tags, inputs.get("tags") or {})
     if taggable(goal.type):
-        outputs["tagsAll"] = {**tags, **(inputs.get("tags") or {})}
+        outputs["tagsAll"] = all_tags
     if region and regional(goal.type):
         outputs["region"] = inputs.get("region") or region
+    if prior:
+        inputs, defaults = _as_written(goal.type, inputs, defaults, prior, all_tags, region)
     return replace(goal, inputs=inputs, defaults=defaults, outputs=outputs)
+
+
+def _as_written(
+    type_: str, inputs: dict[str, Value], defaults: tuple[str, ...], prior: Resource, all_tags: Value, region: str
+) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """The inputs in the form of the prior's: a real provider writes more of them into a state than a program gives."""
+    before = prior.inputs
+    if type_ == RELEASE:
+        return release(inputs, before), defaults
+    if type_.startswith("aws:"):
+        # pulumi-aws provider/region.go, applyRegion: the provider's region where the program gives none.
+        if "region" in before and inputs.get("region") is None:
+            inputs = {**inputs, "region": region or before["region"]}
+        # pulumi-aws provider/tags.go, applyTags. Already there: the change is ignored.
+        if "tagsAll" in before:
+            inputs = {"tagsAll": all_tags, **inputs}
+    inputs, kept = with_defaults(inputs, before, prior.defaults)
+    defaults = (*defaults, *kept)
+    if NOTE in before and not defaults:
+        inputs[NOTE] = before[NOTE]
+    return inputs, tuple(sorted(defaults))
+
+
+def _all_tags(default: Mapping[str, Value], own: Value) -> Value:
+    return {**default, **without_notes(own)} if isinstance(own, Mapping) else UNKNOWN
 
 
 def provider_region(provider_inputs: Mapping[str, Value]) -> str:

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from stackyard.errors import UserError
 from stackyard.program.deployment import PROVIDER_PREFIX, Resource, provider_urn, urn_name, urn_type
+from stackyard.program.inherited import NOTE
 from stackyard.program.values import Secret, Value, has_unknown
 
-INTERNAL_INPUTS = ("__internal", "__defaults")
+INTERNAL_INPUTS = ("__internal", NOTE)
 
 
 class Op(StrEnum):
@@ -58,7 +59,7 @@ def decide(
         return Decision(op=Op.CREATE)
     if not registration.custom:
         return Decision(op=Op.SAME)
-    diffs = changed_paths(prior.inputs, registration.inputs)
+    diffs = changed_paths(_with_its_region(prior, registration), registration.inputs)
     top = tuple(dict.fromkeys(_top(path) for path in diffs))
     if provider_changed:
         return Decision(
@@ -70,6 +71,14 @@ def decide(
     if top:
         return Decision(op=Op.UPDATE, diffs=top, replacement_unknown=not forces.known)
     return Decision(op=Op.SAME)
+
+
+def _with_its_region(prior: Resource, registration: Resource) -> Mapping[str, Value]:
+    # A region that the program begins to name is no change where it is the one that the resource lies in
+    # (terraform-provider-aws internal/provider, forceNewIfRegionChanges).
+    if "region" in registration.inputs and "region" not in prior.inputs and "region" in prior.outputs:
+        return {**prior.inputs, "region": prior.outputs["region"]}
+    return prior.inputs
 
 
 def _replacement_keys(diffs: Sequence[str], forcing: Iterable[str]) -> tuple[str, ...]:
@@ -101,7 +110,7 @@ def _without_internal(values: Mapping[str, Value]) -> dict[str, Value]:
 
 def _changes(old: Value, new: Value, path: str) -> Iterable[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
+        for key in sorted({*old, *new} - {NOTE}):
             yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, Secret) and isinstance(new, Secret):
         yield from _changes(old.value, new.value, path)

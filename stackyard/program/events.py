@@ -12,6 +12,7 @@ from typing import Any
 
 from stackyard.program.deployment import PROVIDER_PREFIX, STACK_TYPE, Resource, urn_name, urn_type
 from stackyard.program.evaluation import Step
+from stackyard.program.inherited import NOTE
 from stackyard.program.values import (
     SECRET_SIGNATURE,
     SIGNATURE_KEY,
@@ -189,7 +190,7 @@ def _state(resource: Resource, *, began: bool = False, replaced: bool = False) -
     """A resource as events show it. `began`: asked for, but id and outputs are still to come."""
     inputs: Mapping[str, Value] = resource.inputs
     if resource.defaults:
-        inputs = {**inputs, "__defaults": list(resource.defaults)}
+        inputs = {**inputs, NOTE: list(resource.defaults)}
     id_ = resource.id or (UNKNOWN_STRING if resource.is_provider else "")
     state: Event = {
         "type": resource.type,

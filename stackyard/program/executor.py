@@ -6,6 +6,7 @@ from typing import Protocol
 
 from stackyard.program.deployment import Resource
 from stackyard.program.derived import Place, derive, derive_kubernetes
+from stackyard.program.inherited import without_notes
 from stackyard.program.values import UNKNOWN, Value
 
 
@@ -53,7 +54,7 @@ class Deriving:
         return Done(id="" if id_ is UNKNOWN else id_, outputs=outputs)
 
     def update(self, prior: Resource, goal: Resource, attempt: str = "") -> Done:
-        return Done(id=prior.id, outputs={**prior.outputs, **goal.inputs, **goal.outputs})
+        return Done(id=prior.id, outputs={**prior.outputs, **without_notes(goal.inputs), **goal.outputs})
 
     def delete(self, resource: Resource, attempt: str = "") -> None:
         pass
@@ -72,4 +73,4 @@ class Planning(Deriving):
             # The provider's dry run of an object answers with the object.
             id_, outputs = derive_kubernetes(goal)
             return Done(id=id_, outputs=outputs)
-        return Done(outputs=dict(goal.inputs))
+        return Done(outputs=without_notes(goal.inputs))

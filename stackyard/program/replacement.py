@@ -214,6 +214,9 @@ ROWS: Mapping[str, Row] = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Row(provider=("securityGroupId",)),
 }
 
+# terraform-provider-aws internal/provider, forceNewIfRegionChanges: of everything that lies in a region.
+_REGION = ("region",)
+
 # A provider in another region manages other things (pulumi-aws: `region` forces replacement of the provider).
 _PROVIDER_PATHS = {"aws": ("region",), "kubernetes": ("cluster", "context", "clusterIdentifier")}
 
@@ -240,4 +243,4 @@ def forces_of(type_: str) -> Forces:
     if type_.startswith("kubernetes:"):
         return Forces(paths=_KUBERNETES.get(type_, ()) + _KUBERNETES_IDENTITY)
     row = ROWS.get(type_)
-    return Forces(paths=row.paths) if row else Forces(known=False)
+    return Forces(paths=row.paths + _REGION) if row else Forces(known=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 from stackyard.errors import InvalidInput, NotWritten, UserError
 from stackyard.program.deployment import STACK_TYPE, Deployment, PendingOperation, Resource, urn_name
+from stackyard.program.inherited import NOTE
 from stackyard.program.values import Value, from_json, secret_as_plaintext, to_json
 
 VERSION = 3
@@ -72,7 +73,7 @@ def _pending_from_state(entry: dict[str, Any]) -> PendingOperation:
 def _resource_to_state(resource: Resource, deployment: Deployment) -> dict[str, Any]:
     inputs: Mapping[str, Value] = resource.inputs
     if resource.defaults:
-        inputs = {**inputs, "__defaults": list(resource.defaults)}
+        inputs = {**inputs, NOTE: list(resource.defaults)}
     outputs = deployment.outputs if resource.type == STACK_TYPE else resource.outputs
     fields: dict[str, Any] = {
         "urn": resource.urn,
@@ -142,7 +143,8 @@ def _identity(stack: Resource | None, resources: tuple[Resource, ...]) -> tuple[
 
 def _resource_from_state(entry: dict[str, Any]) -> Resource:
     inputs = from_json(entry.get("inputs") or {})
-    defaults = tuple(inputs.pop("__defaults", ()))
+    # An empty note stays where it is: without one, the bridge takes every old value for a default.
+    defaults = tuple(inputs.pop(NOTE)) if inputs.get(NOTE) else ()
     return Resource(
         urn=entry["urn"],
         type=entry["type"],
