@@ -17,6 +17,7 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- proven: begin (python -m tools.proven --write) -->", "<!-- proven: end -->"
 # Charts are installed by a cluster, and there is none on one machine.
 RELEASE = "kubernetes:helm.sh/v3:Release"
+TIERS = ("local", "judges", "cluster", "browser")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class Evidence:
     """Types that are created, changed and deleted on the emulator or in the object store."""
     recorded: tuple[str, ...]
     """Types that are validated and recorded only."""
+    real: tuple[str, ...]
+    """Real programs that the cluster tier holds its objects against."""
 
 
 def evidence() -> Iterator[Evidence]:
@@ -50,7 +53,26 @@ def evidence() -> Iterator[Evidence]:
             captured_tests=_tests_in(ROOT / "tests" / "components" / f"test_{path.stem}.py"),
             emulated=len(types) - len(recorded),
             recorded=tuple(recorded),
+            real=tuple(_real(types)),
         )
+
+
+def _real(types: set[str]) -> Iterator[str]:
+    """The API server accepts all kinds whose definitions are at hand; Karpenter starts and ends nodes for its own."""
+    from tests.cluster.test_accepted import JUDGED_BY_MODELS, KARPENTER
+
+    tier = marked_files("cluster")
+    versions = {type_: _api_version(type_) for type_ in types if type_.startswith("kubernetes:") and type_ != RELEASE}
+    accepted = [type_ for type_, version in versions.items() if version not in JUDGED_BY_MODELS]
+    if accepted and "cluster/test_accepted.py" in tier:
+        yield f"API server ({len(accepted)} of {len(versions)} kinds)"
+    if KARPENTER & set(versions.values()) and "cluster/test_node_pools.py" in tier:
+        yield "Karpenter"
+
+
+def _api_version(type_: str) -> str:
+    """`karpenter.sh/v1` of `kubernetes:karpenter.sh/v1:NodePool`."""
+    return type_.split(":")[1]
 
 
 def _is_recorded(type_: str) -> bool:
@@ -87,9 +109,17 @@ def table() -> str:
     for row in evidence():
         recorded = ", ".join(row.recorded) or "–"
         emulated = f"{row.emulated} of {row.types} types"
-        lines.append(f"| {row.component} | {row.captured_tests} | {emulated} | {recorded} | no | never |")
-    tiers = ", ".join(f"{marker} ({len(marked_files(marker))} files)" for marker in ("local", "browser"))
-    lines += ["", f"Test tiers beside the default one: {tiers}."]
+        real = ", ".join(row.real) or "no"
+        lines.append(f"| {row.component} | {row.captured_tests} | {emulated} | {recorded} | {real} | never |")
+    tiers = ", ".join(f"{marker} ({len(marked_files(marker))} files)" for marker in TIERS)
+    lines += [
+        "",
+        "Real components: kube-apiserver 1.35 and Karpenter 1.14 with simulated nodes, in the tier `cluster`. Network",
+        "policies are declared only: the API server accepts them, a table of who reaches whom is computed from them,",
+        "and nothing here enforces them.",
+        "",
+        f"Test tiers beside the default one: {tiers}.",
+    ]
     return "\n".join(lines)
 
 
