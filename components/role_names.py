@@ -13,8 +13,9 @@ from pulumi import Output, ResourceOptions
 LONGEST_ROLE_NAME = 64
 HASH_LENGTH = 7
 
-# Another name would be another role, which a cluster cannot take: a role keeps the name that it was made with.
-KEEPS_ITS_NAME = ResourceOptions(ignore_changes=["name"])
+# Another name would be another role, which a cluster cannot take: a role keeps the name that it was made with. One that
+# must be replaced goes first, since two cannot have one name.
+KEEPS_ITS_NAME = ResourceOptions(ignore_changes=["name"], delete_before_replace=True)
 
 
 @overload

@@ -47,3 +47,7 @@ def test_a_stem_may_be_known_later():
         aws.iam.Role("role", name=role_name(Output.from_input("acme-dev"), "x"), assume_role_policy="{}", opts=provider)
 
     assert capture_callable(program).only("aws:iam/role:Role").inputs["name"] == "acme-dev-x"
+
+
+def test_a_role_that_must_be_replaced_goes_before_the_one_of_the_same_name_comes():
+    assert KEEPS_ITS_NAME.delete_before_replace
