@@ -38,10 +38,13 @@ class Api(ApiServer):
     def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
         return self.get(Key(api_version, kind, namespace, name))
 
-    def list(self, api_version: str, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
-        """Objects of a kind, of all namespaces unless one is named; `labels`: a selector, `a=b,c`."""
+    def list(
+        self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
+        """Objects of a kind, of all namespaces unless one is named; `labels`, `fields`: selectors, `a=b,c=d`."""
         path = self._path(Key(api_version, kind, namespace, "x")).removesuffix("/x").replace("/namespaces//", "/")
-        found = self._request("GET", path, query={"labelSelector": labels} if labels else {})
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        found = self._request("GET", path, query={name: text for name, text in selectors.items() if text})
         # Entries of a list leave out what the list says.
         return [{"apiVersion": api_version, "kind": kind, **entry} for entry in found["items"]]
 

@@ -125,11 +125,17 @@ class ControlPlane:
             f"--server-address={HOST}:{free_port()}",
         )
 
-    def start_karpenter(self, instance_types: Sequence[Mapping[str, Any]], gates: str = "") -> None:
+    def start_karpenter(
+        self,
+        instance_types: Sequence[Mapping[str, Any]],
+        gates: str = "",
+        batch: tuple[str, str] = (BATCH_IDLE, BATCH_MAX),
+    ) -> None:
         """Karpenter over simulated instance types (`tests/cluster/instance_types.py`); its definitions are there.
 
         A running one is stopped first: other instance types are another region, or a spot market that has run dry.
-        `gates`: feature gates as in its chart, for example `ReservedCapacity=true`.
+        `gates`: feature gates as in its chart, for example `ReservedCapacity=true`. `batch`: how long it waits for a
+        further pod, and how long at most, before it chooses nodes.
         """
         if "karpenter" in self._servers:
             self.stop_server("karpenter")
@@ -143,8 +149,8 @@ class ControlPlane:
             "CLUSTER_NAME": "stackyard-test",
             "METRICS_PORT": str(free_port()),
             "HEALTH_PROBE_PORT": str(health),
-            "BATCH_IDLE_DURATION": BATCH_IDLE,
-            "BATCH_MAX_DURATION": BATCH_MAX,
+            "BATCH_IDLE_DURATION": batch[0],
+            "BATCH_MAX_DURATION": batch[1],
             **({"FEATURE_GATES": gates} if gates else {}),
         }
         self._run("karpenter", f"--instance-types-file-path={file}", environment=environment)
@@ -197,6 +203,9 @@ class ControlPlane:
             *self._as_administrator(),
             f"--service-account-private-key-file={self._account_key}",
             f"--root-ca-file={self._certificates / 'apiserver.crt'}",
+            # Simulated nodes lose Karpenter's first taint within milliseconds: it would still see that, and delete the
+            # pods that the scheduler has just put there. Nothing here relies on it; Karpenter evicts by itself.
+            "--controllers=*,-taint-eviction-controller",
         )
 
     def _start_scheduler(self) -> None:

@@ -103,7 +103,8 @@ class Fleet:
         """The node that a pod runs on, once it does."""
 
         def running() -> bool:
-            assert self.is_running(name), self.said_of(name)
+            taints = {node["metadata"]["name"]: node["spec"].get("taints") for node in self.nodes()}
+            assert self.is_running(name), (self.said_of(name), taints)
             return True
 
         eventually(running, f"pod {name} runs")
