@@ -12,7 +12,8 @@ from stackyard import __main__ as module_program
 from tests.bench import __main__ as bench
 from tests.bench import cases, scaling
 from tests.bench.growing_program import program
-from tests.bench.measure import MeasureFailed, Result, alternately, table, timed
+from tests.bench.measure import MeasureFailed, MeasureSkipped, Result, alternately, table, timed
+from tests.cluster import control_plane
 
 
 def result(**changes) -> Result:
@@ -144,6 +145,31 @@ def test_what_cannot_be_measured_does_not_hide_the_rest_and_is_a_failure(monkeyp
     assert status == 1
     assert written["failures"] == {"broken": "it ended with status 1"} and len(written["results"]) == 1
     assert "broken: could not be measured" in capsys.readouterr().out
+
+
+def test_what_this_machine_lacks_is_skipped_with_a_sentence_and_is_no_failure(monkeypatch, tmp_path, capsys):
+    def lacking(runs, say):
+        raise MeasureSkipped("not built yet: run `make cluster-tools` first")
+
+    status, written = run_bench(monkeypatch, tmp_path, {"big": lacking, "fine": lambda runs, say: [result()]})
+    assert status == 0
+    assert written["skipped"] == {"big": "not built yet: run `make cluster-tools` first"} and written["failures"] == {}
+    assert "big: skipped: not built yet: run `make cluster-tools` first\n" in capsys.readouterr().out
+
+
+def test_many_gpu_pods_are_skipped_where_the_control_plane_is_not_built(monkeypatch):
+    monkeypatch.setattr(control_plane, "unavailable", lambda: "not built yet: etcd")
+    with pytest.raises(MeasureSkipped, match="not built yet: etcd"):
+        cases.case_gpu_scale(1, lambda text: None)
+
+
+def test_a_price_is_a_price_in_the_table_and_in_bench_json():
+    price = result(unit="$/h", aim=None, details={"nodes": 3})
+    row = table([price]).splitlines()[-1]
+    assert row.split() == ["an", "example", "10.00", "$/h", "2.00", "$/h", "5.00", "5.00"]
+    written = price.to_dict()
+    assert written["median_usd_per_hour"] == 10.0 and written["nodes"] == 3 and "median_s" not in written
+    assert result().to_dict()["median_s"] == 10.0
 
 
 def test_only_the_named_is_measured_with_the_asked_number_of_runs(monkeypatch, tmp_path):

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.measure import MeasureFailed, Result, progress, table
+from tests.bench.measure import MeasureFailed, MeasureSkipped, Result, progress, table
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 5
 
 
-def document(results: Sequence[Result], failures: Mapping[str, str], when: datetime) -> dict[str, Any]:
+def document(
+    results: Sequence[Result], failures: Mapping[str, str], when: datetime, skipped: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What bench.json holds: the times with what they depend on."""
     return {
         "date": when.date().isoformat(),
@@ -24,6 +26,7 @@ def document(results: Sequence[Result], failures: Mapping[str, str], when: datet
         "python": platform.python_version(),
         "results": [result.to_dict() for result in results],
         "failures": dict(failures),
+        "skipped": dict(skipped or {}),
     }
 
 
@@ -40,18 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     results: list[Result] = []
     failures: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     for name in options.only or DEFAULT:
         progress(name)
         try:
             results += CASES[name](options.runs, progress)
+        except MeasureSkipped as error:
+            skipped[name] = str(error)
         except MeasureFailed as error:
             failures[name] = str(error)
             progress(f"  {error}")
     sys.stdout.write(table(results) + "\n")
+    for name, sentence in skipped.items():
+        sys.stdout.write(f"{name}: skipped: {sentence}\n")
     for name in failures:
         sys.stdout.write(f"{name}: could not be measured, see above\n")
     path = ROOT / "bench.json"
-    path.write_text(json.dumps(document(results, failures, datetime.now(UTC)), indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(document(results, failures, datetime.now(UTC), skipped), indent=1) + "\n", encoding="utf-8"
+    )
     sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
     return 1 if failures else 0
 

@@ -15,7 +15,7 @@ from stackyard.program.capture import parse_settings
 from stackyard.program.deployment import STACK_TYPE
 from stackyard.program.process import capture_environment
 from stackyard.program.stackfiles import read_stack, to_environment
-from tests.bench.measure import MeasureFailed, Result, Say, alternately, timed
+from tests.bench.measure import MeasureFailed, MeasureSkipped, Result, Say, alternately, timed
 from tests.local.checkouts import ROOT, Checkout, make_checkout
 
 PYTHON = sys.executable
@@ -230,6 +230,17 @@ def case_scaling(runs: int, say: Say) -> list[Result]:
     return scaling_results(times)
 
 
+def case_gpu_scale(runs: int, say: Say) -> list[Result]:
+    """1,000 GPU pods under the real scheduler and the real Karpenter, once. Skipped where those are not built."""
+    from tests.cluster.control_plane import unavailable
+
+    if sentence := unavailable():
+        raise MeasureSkipped(sentence)
+    from tests.bench.gpu_scale import run
+
+    return run(say)
+
+
 CASES: Mapping[str, Callable[[int, Say], list[Result]]] = {
     "help": case_help,
     "capture": case_capture,
@@ -237,6 +248,7 @@ CASES: Mapping[str, Callable[[int, Say], list[Result]]] = {
     "up": case_up,
     "pipeline": case_pipeline,
     "tests": case_tests,
+    "gpu-scale": case_gpu_scale,
 }
-DEFAULT = ("help", "capture", "scaling", "pipeline", "tests")
+DEFAULT = ("help", "capture", "scaling", "pipeline", "tests", "gpu-scale")
 """`pipeline` provisions as `up` does, and measures it too."""

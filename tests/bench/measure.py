@@ -5,13 +5,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 Say = Callable[[str], None]
 Judged = Literal["ratio", "seconds", "seconds a step", "ms a resource"]
+Unit = Literal["s", "$/h"]
 
+KEYS: Mapping[Unit, str] = {"s": "s", "$/h": "usd_per_hour"}
+"""How keys in bench.json end."""
 HEADER = ("what", "median", "floor", "ratio", "judged", "aim", "")
 
 
@@ -19,9 +22,13 @@ class MeasureFailed(Exception):
     """What was to be measured did not succeed: its time would mean nothing."""
 
 
+class MeasureSkipped(Exception):
+    """What a measurement needs is not on this machine: a sentence that says what, and how to get it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Times of one thing and of its floor, in seconds, in the order in which they were taken."""
+    """Times of one thing and of its floor, in the order in which they were taken; or prices."""
 
     name: str
     """What `--only` and bench.json call it."""
@@ -30,10 +37,14 @@ class Result:
     measured: tuple[float, ...]
     floor: tuple[float, ...]
     aim: float | None
-    """Upper limit of what is judged. None: it is what others are judged by."""
+    """Upper limit of what is judged. None: it is what others are judged by, or nothing is aimed at."""
     judged: Judged
     steps: int = 1
     """Among which the difference to the floor is divided; of resources, the time itself."""
+    unit: Unit = "s"
+    """Of `measured` and `floor`."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else bench.json holds of it."""
 
     @property
     def median(self) -> float:
@@ -65,19 +76,21 @@ class Result:
         return None if self.aim is None else self.value <= self.aim
 
     def to_dict(self) -> dict[str, Any]:
+        key = KEYS[self.unit]
         return {
             "name": self.name,
             "what": self.what,
             "floor_what": self.floor_what,
-            "measured_s": [round(seconds, 3) for seconds in self.measured],
-            "floor_s": [round(seconds, 3) for seconds in self.floor],
-            "median_s": round(self.median, 3),
-            "floor_median_s": round(self.floor_median, 3),
+            f"measured_{key}": [round(seconds, 3) for seconds in self.measured],
+            f"floor_{key}": [round(seconds, 3) for seconds in self.floor],
+            f"median_{key}": round(self.median, 3),
+            f"floor_median_{key}": round(self.floor_median, 3),
             "ratio": round(self.ratio, 3),
             "judged": self.judged,
             "value": round(self.value, 3),
             "aim": None if self.aim is None else round(self.aim, 3),
             "met": self.met,
+            **self.details,
         }
 
 
@@ -130,8 +143,8 @@ def _row(result: Result) -> tuple[str, ...]:
     ]
     return (
         result.what,
-        f"{result.median:.2f} s",
-        f"{result.floor_median:.2f} s",
+        f"{result.median:.2f} {result.unit}",
+        f"{result.floor_median:.2f} {result.unit}",
         f"{result.ratio:.2f}",
         f"{result.value:.2f}{unit}",
         "" if result.aim is None else f"at most {result.aim:.3g}{unit}",
