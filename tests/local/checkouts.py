@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from pipelines.compile.compiled import read_compiled
+from pipelines.declaration import declarations
 from stackyard.local import emulator
 from stackyard.local.places import Places
 
@@ -59,6 +62,14 @@ def make_checkout(folder: Path) -> Checkout:
     for name in PROGRAM:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "Pulumi.yaml", folder / "Pulumi.yaml")
-    if (packages := ROOT / ".stackyard" / "packages").is_dir():
-        shutil.copytree(packages, folder / ".stackyard" / "packages")
+    shutil.copytree(code_packages(), folder / ".stackyard" / "packages")
     return Checkout(folder)
+
+
+@cache
+def code_packages() -> Path:
+    """Code packages of the committed pipelines, which an `up` uploads; made in a clone that has none yet."""
+    if any(not (ROOT / read_compiled(name).package.path).is_file() for name in declarations()):
+        command = [sys.executable, "-m", "stackyard", "pipelines", "compile"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return ROOT / ".stackyard" / "packages"

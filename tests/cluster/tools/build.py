@@ -25,7 +25,8 @@ CACHE_VARIABLE = "STACKYARD_CLUSTER_TOOLS"
 DEFAULT_CACHE = MODULES.parents[2] / ".stackyard" / "cluster-tools"
 
 GO_MISSING = (
-    "Go is missing: the cluster tier builds its programs with Go {needed} or newer. Install it, or name a folder"
+    "Go is missing: the cluster tier builds its programs with Go {needed} or newer. Install it, or name a folder "
+    "that holds them in {variable}."
 )
 # What every build shares. Without C, a machine needs no compiler beside Go's; without paths, no build knows its folder.
 GO_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
