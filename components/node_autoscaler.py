@@ -14,11 +14,11 @@ from components.autoscaler_policies import controller_policies
 from components.aws_location import AwsLocation
 from components.chart_pin import ChartPin
 from components.cluster import Cluster
-from components.iam_policies import ANYONE, Effect, Statement, identity_policy, render, resource_policy
+from components.iam_policies import ANYONE, Effect, Statement, identity_policy, resource_policy
 from components.invalid_argument import InvalidArgument
+from components.node_role import node_role
 from components.pod_identity import pod_role
-from components.role_names import KEEPS_ITS_NAME, role_name
-from components.system_nodes import NODE_POLICIES, ROLE_SESSION_SECONDS, SYSTEM_LABELS, SYSTEM_TAINT
+from components.system_nodes import SYSTEM_LABELS, SYSTEM_TAINT
 from components.tagging import child_tags
 
 # Requests of Karpenter in other namespaces fall into the API's lowest priority, with those of any pod.
@@ -141,25 +141,16 @@ class NodeAutoscaler(pulumi.ComponentResource):
         return child_tags(self._name, child)
 
     def _create_node_role(self) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
-        name, location = f"{self._name}-node-role", self._args.location
-        # EC2 passes no source account or instance when it takes on a role, so the trust cannot ask for one.
-        trust = Statement(actions=["sts:AssumeRole"], principals={"Service": [f"ec2.{location.dns_suffix}"]})
-        role = aws.iam.Role(
+        name, args = f"{self._name}-node-role", self._args
+        role, attachments = node_role(
             name,
-            name=role_name(self._args.cluster_name, name),
+            component=self._name,
             description="Nodes that Karpenter starts",
-            assume_role_policy=render([trust]),
-            max_session_duration=ROLE_SESSION_SECONDS,
-            permissions_boundary=self._args.permissions_boundary,
-            tags=self._tags(name),
-            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
+            location=args.location,
+            stem=args.cluster_name,
+            permissions_boundary=args.permissions_boundary,
+            opts=self._child,
         )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{name}-{policy}", role=role.name, policy_arn=location.managed_policy_arn(policy), opts=self._child
-            )
-            for policy in NODE_POLICIES
-        ]
         entry = aws.eks.AccessEntry(
             f"{name}-access",
             cluster_name=self._args.cluster.cluster_name,

@@ -9,9 +9,8 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.aws_location import AwsLocation
 from components.cluster import Cluster
-from components.iam_policies import Statement, render
 from components.invalid_argument import InvalidArgument
-from components.role_names import KEEPS_ITS_NAME, role_name
+from components.node_role import node_role
 from components.tagging import child_tags
 
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_Taint.html; what AWS's own add-ons tolerate.
@@ -20,10 +19,6 @@ SYSTEM_LABELS = {"stackyard/pool": "system"}
 # Root device of Amazon Linux 2023.
 ROOT_DEVICE = "/dev/xvda"
 SMALLEST_VOLUME_GB = 20
-# https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html: registering with the cluster, pulling images.
-# Rights over network interfaces are not the nodes': the CNI gets them by Pod Identity.
-NODE_POLICIES = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy")
-ROLE_SESSION_SECONDS = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,26 +91,16 @@ class SystemNodes(pulumi.ComponentResource):
         return child_tags(self._name, child)
 
     def _create_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicyAttachment]]:
-        name, location = f"{self._name}-role", self._args.location
-        # EC2 passes no source account or instance when it takes on a role, so the trust cannot ask for one.
-        trust = Statement(actions=["sts:AssumeRole"], principals={"Service": [f"ec2.{location.dns_suffix}"]})
-        role = aws.iam.Role(
-            name,
-            name=role_name(self._args.cluster.cluster_name, name),
+        args = self._args
+        return node_role(
+            f"{self._name}-role",
+            component=self._name,
             description="System nodes",
-            assume_role_policy=render([trust]),
-            max_session_duration=ROLE_SESSION_SECONDS,
-            permissions_boundary=self._args.permissions_boundary,
-            tags=self._tags(name),
-            opts=ResourceOptions.merge(self._child, KEEPS_ITS_NAME),
+            location=args.location,
+            stem=args.cluster.cluster_name,
+            permissions_boundary=args.permissions_boundary,
+            opts=self._child,
         )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{name}-{policy}", role=role.name, policy_arn=location.managed_policy_arn(policy), opts=self._child
-            )
-            for policy in NODE_POLICIES
-        ]
-        return role, attachments
 
     def _create_launch_template(self) -> aws.ec2.LaunchTemplate:
         name, args = f"{self._name}-template", self._args

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.image_cache_access import ImageCacheAccess, ImageCacheAccessArgs
-from components.system_nodes import NODE_POLICIES
+from components.node_role import NODE_POLICIES
 from tests.components.test_cluster import LOCATION
 
 ROLE = "arn:aws:iam::123456789012:role/acme-dev-system-nodes-role"
