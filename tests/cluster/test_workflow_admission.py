@@ -75,7 +75,11 @@ def ground(site):
     def enforced():
         callers = (ground.other, ground.drift, ground.training)
         refused = [message(caller, ground.workflow(template="unknown", spec={})) for caller in callers]
-        return all("ValidatingAdmissionPolicy" in sentence for sentence in refused)
+        # Each pipeline's own policy comes into force when it likes.
+        own = (message(ground.drift, ground.workflow(template="drift")), message(ground.training, ground.workflow()))
+        return all("ValidatingAdmissionPolicy" in sentence for sentence in refused) and all(
+            "may start" in sentence for sentence in own
+        )
 
     eventually(enforced, "the policies are in force")
     return ground
