@@ -12,11 +12,11 @@ from pulumi import Input
 from components.account_guard import using_disk_key
 from components.aws_location import AwsLocation
 from components.iam_policies import Conditions, Statement
+from components.node_pool_spec import POOL_NAME_LABEL
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: all inline policies of a role together.
 LONGEST_INLINE_POLICIES = 10_240
 
-POOL_TAG = "karpenter.sh/nodepool"
 CLAIM_TAG = "karpenter.sh/nodeclaim"
 NODE_CLASS_TAG = "karpenter.k8s.aws/ec2nodeclass"
 CLUSTER_NAME_TAG = "eks:eks-cluster-name"
@@ -69,7 +69,7 @@ def _nodes(location: AwsLocation, cluster_name: str) -> list[Statement]:
     made = [location.arn("ec2", f"{kind}/*") for kind in MADE]
     new = {
         "StringEquals": {f"aws:RequestTag/{tag}": value for tag, value in _cluster_tags(cluster_name).items()},
-        "StringLike": {f"aws:RequestTag/{POOL_TAG}": "*"},
+        "StringLike": {f"aws:RequestTag/{POOL_NAME_LABEL}": "*"},
     }
     own = _own(cluster_name)
     templates, instances = location.arn("ec2", "launch-template/*"), location.arn("ec2", "instance/*")
@@ -141,7 +141,7 @@ def _cluster_tags(cluster_name: str) -> dict[str, str]:
 def _own(cluster_name: str) -> dict[str, Mapping[str, str]]:
     return {
         "StringEquals": {f"aws:ResourceTag/{cluster_tag(cluster_name)}": "owned"},
-        "StringLike": {f"aws:ResourceTag/{POOL_TAG}": "*"},
+        "StringLike": {f"aws:ResourceTag/{POOL_NAME_LABEL}": "*"},
     }
 
 

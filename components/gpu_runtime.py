@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.chart_pin import ChartPin
+from components.chart_release import chart_release
 from components.cluster_addons import TOLERATE_GPU_NODES, TOLERATE_SYSTEM_NODES
 from components.gpu_sharing import GPU_PRESENT_LABEL, NOT_SHARED, WHOLE_GPU, GpuSharing, GpuSharingMode
 from components.invalid_argument import InvalidArgument
@@ -25,7 +26,6 @@ PRIVILEGED_REASON = (
 PLUGIN_RELEASE = "nvidia-device-plugin"
 EXPORTER_RELEASE = "dcgm-exporter"
 EFA_RELEASE = "aws-efa-k8s-device-plugin"
-RELEASE_TIMEOUT_SECONDS = 600
 
 METRICS_PORT = 9400
 # https://github.com/aws/eks-node-monitoring-agent at tag v1.6.5, templates/dcgm-daemonset.yaml: on the node's address,
@@ -120,18 +120,12 @@ class GpuRuntime(pulumi.ComponentResource):
     def _create_release(
         self, noun: str, release: str, chart: ChartPin, values: Mapping[str, Any], namespace: k8s.core.v1.Namespace
     ) -> k8s.helm.v3.Release:
-        return k8s.helm.v3.Release(
+        return chart_release(
             f"{self._name}-{noun}",
-            name=release,
+            chart,
+            release_name=release,
             namespace=namespace.metadata.name,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
             values=values,
-            # Never leave half of it behind: the next `up` would meet a failed release.
-            atomic=True,
-            cleanup_on_fail=True,
-            timeout=RELEASE_TIMEOUT_SECONDS,
             # Nodes for what is no agent of GPU nodes, and definitions for the ServiceMonitor.
             opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=list(self._args.after))),
         )

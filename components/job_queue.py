@@ -10,6 +10,7 @@ import yaml
 from pulumi import Output, ResourceOptions
 
 from components.chart_pin import ChartPin
+from components.chart_release import chart_release
 from components.invalid_argument import InvalidArgument
 from components.namespaces import NamespaceQuota, guard, restricted_namespace, to_dns, to_https
 from components.queue_quotas import (
@@ -28,7 +29,6 @@ NETWORKING = k8s.networking.v1
 QUEUE_API_VERSION = "kueue.x-k8s.io/v1beta2"
 QUEUE_NAMESPACE = "kueue-system"
 RELEASE_NAME = "kueue"
-RELEASE_TIMEOUT_SECONDS = 600
 # Managers, and the next ones while they are replaced.
 QUEUE_QUOTA = NamespaceQuota(cpus=4, memory_gb=16, pods=10)
 # Of webhooks and of the list of who waits, both of which the API server asks for.
@@ -122,20 +122,12 @@ class JobQueue(pulumi.ComponentResource):
         return namespace
 
     def _create_release(self, namespace: k8s.core.v1.Namespace) -> k8s.helm.v3.Release:
-        chart = self._args.chart
-        return k8s.helm.v3.Release(
+        return chart_release(
             f"{self._name}-release",
-            # A release without a name gets a random one, and all that the chart makes is named after it.
-            name=RELEASE_NAME,
+            self._args.chart,
+            release_name=RELEASE_NAME,
             namespace=namespace.metadata.name,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
             values=release_values(self._args),
-            # Half of it would hold up every pod of a pipeline: webhooks without a manager.
-            atomic=True,
-            cleanup_on_fail=True,
-            timeout=RELEASE_TIMEOUT_SECONDS,
             opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=list(self._args.after))),
         )
 

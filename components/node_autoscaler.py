@@ -13,6 +13,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.autoscaler_policies import controller_policies
 from components.aws_location import AwsLocation
 from components.chart_pin import ChartPin
+from components.chart_release import chart_release
 from components.cluster import Cluster
 from components.iam_policies import ANYONE, Effect, Statement, identity_policy, resource_policy
 from components.invalid_argument import InvalidArgument
@@ -27,7 +28,6 @@ CONTROLLER_NAMESPACE = "kube-system"
 RELEASE_NAME = "karpenter"
 CRD_RELEASE_NAME = "karpenter-crd"
 CONTROLLER_ACCOUNT = "karpenter"
-RELEASE_TIMEOUT_SECONDS = 600
 
 EVENTS = "events.amazonaws.com"
 # Older notices are about nodes that are gone.
@@ -234,38 +234,24 @@ class NodeAutoscaler(pulumi.ComponentResource):
         return [association, *policies]
 
     def _create_definitions(self) -> k8s.helm.v3.Release:
-        chart = self._args.crd_chart
-        return k8s.helm.v3.Release(
+        return chart_release(
             f"{self._name}-definitions",
-            name=CRD_RELEASE_NAME,
+            self._args.crd_chart,
+            release_name=CRD_RELEASE_NAME,
             namespace=CONTROLLER_NAMESPACE,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
-            # Half of the definitions would be worse than none.
-            atomic=True,
-            cleanup_on_fail=True,
-            timeout=RELEASE_TIMEOUT_SECONDS,
             opts=self._child,
         )
 
     def _create_release(self, queue: aws.sqs.Queue, *, after: Sequence[pulumi.Resource]) -> k8s.helm.v3.Release:
-        args, chart = self._args, self._args.chart
-        return k8s.helm.v3.Release(
+        args = self._args
+        return chart_release(
             f"{self._name}-release",
-            # A release without a name gets a random one, and the association names the chart's account.
-            name=RELEASE_NAME,
+            args.chart,
+            release_name=RELEASE_NAME,
             namespace=CONTROLLER_NAMESPACE,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
             values=release_values(args, endpoint=args.cluster.endpoint, queue_name=queue.name),
             # Helm installs definitions once and never upgrades them: they come with their own release.
             skip_crds=True,
-            # Never leave half a controller behind: the next `up` would meet a failed release.
-            atomic=True,
-            cleanup_on_fail=True,
-            timeout=RELEASE_TIMEOUT_SECONDS,
             # Nodes to run on, rights and definitions: on the way down Karpenter must still have them all.
             opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=[*args.after, *after])),
         )

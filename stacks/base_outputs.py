@@ -4,7 +4,7 @@ Names that follow from settings are computed on both sides.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pulumi
@@ -49,7 +49,7 @@ class BaseOutputs:
     """Security group of the build runner, which the cluster's private endpoint lets in. None where the settings ask for
     no runner."""
 
-    ways_out: Sequence[pulumi.Resource] = ()
+    ways_out: Sequence[pulumi.Resource] = field(default=(), metadata={"output": False})
     """The network, where it is in the same stack: nodes come after its ways out and go before them. No output."""
 
     def to_outputs(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _referenced_runner(reference: pulumi.StackReference, stack: str) -> pulumi.O
 
 
 def _exported(outputs: Any) -> dict[str, Any]:
-    values = {to_camel(f.name): getattr(outputs, f.name) for f in fields(outputs) if f.name != "ways_out"}
+    values = {to_camel(f.name): getattr(outputs, f.name) for f in fields(outputs) if f.metadata.get("output", True)}
     # Without a database there is an empty object: the output itself is what says that the base stack is new enough.
     return {
         name: _exported(value) if isinstance(value, DatabaseOutputs) else {} if value is None else value

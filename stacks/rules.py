@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from components.gpu_sharing import GpuSharingMode
+from components.instance_types import GPU_TYPES
 from pipelines.declaration import declarations
-from stacks.instances import GPU_TYPES
 from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, CACHE_PREFIX_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket

@@ -16,7 +16,7 @@ NO_CREDENTIALS = (
     "AWS_PROFILE set to the profile, a profile from `aws configure`, the variables AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the role of the machine that this runs on"
 )
-_STALE = frozenset(
+STALE = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
     | {"UnrecognizedClientException", "InvalidAccessKeyId", "TokenRefreshRequired"}
 )
@@ -155,7 +155,7 @@ class Aws:
 
     def _explained(self, error: Any, code: str, service: str, method: str, on: str) -> UserError:
         said = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
-        if code in _STALE:
+        if code in STALE:
             return stale_credentials(code, said, self._region)
         if code not in DENIED:
             return AwsRefusal(f"AWS refused {permission(service, method)}{_about(on)}: {code}, {said}", code)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.autoscaler_policies import POOL_TAG, cluster_tag
+from components.autoscaler_policies import cluster_tag
+from components.node_pool_spec import POOL_NAME_LABEL
 from stackyard.preflight.account import Account
 from stackyard.preflight.target import tags_of
 
@@ -39,7 +40,7 @@ def leftovers(
     """
     own = [
         {"Name": f"tag:{cluster_tag(cluster_name)}", "Values": ["owned"]},
-        {"Name": "tag-key", "Values": [POOL_TAG]},
+        {"Name": "tag-key", "Values": [POOL_NAME_LABEL]},
     ]
     found = [*_instances(account, own, region, kept), *_volumes(account, own, region)]
     found += _interfaces(account, own, cluster_name, region)
@@ -53,7 +54,9 @@ def _instances(account: Account, own: Filters, region: str, kept: Collection[str
     reservations = account.call("ec2", "describe_instances", Filters=[*own, states])["Reservations"]
     for instance in (instance for reservation in reservations for instance in reservation["Instances"]):
         if (id := str(instance["InstanceId"])) not in kept:
-            about = f"{instance['InstanceType']}, {instance['State']['Name']}, pool {tags_of(instance)[POOL_TAG]}"
+            about = (
+                f"{instance['InstanceType']}, {instance['State']['Name']}, pool {tags_of(instance)[POOL_NAME_LABEL]}"
+            )
             command = f"aws ec2 terminate-instances --region {region} --instance-ids {id}"
             yield Leftover(kind="instance", id=id, about=about, command=command)
 
@@ -61,7 +64,7 @@ def _instances(account: Account, own: Filters, region: str, kept: Collection[str
 def _volumes(account: Account, own: Filters, region: str) -> Iterator[Leftover]:
     unused = {"Name": "status", "Values": list(UNUSED)}
     for volume in account.call("ec2", "describe_volumes", Filters=[*own, unused])["Volumes"]:
-        id, about = str(volume["VolumeId"]), f"{volume['Size']} GB, pool {tags_of(volume)[POOL_TAG]}"
+        id, about = str(volume["VolumeId"]), f"{volume['Size']} GB, pool {tags_of(volume)[POOL_NAME_LABEL]}"
         command = f"aws ec2 delete-volume --region {region} --volume-id {id}"
         yield Leftover(kind="volume", id=id, about=about, command=command)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.job_queue import QUEUE_NAMESPACE
+from components.node_pool_spec import POOL_NAME_LABEL
 from stackyard.drain.api import Api
 from stackyard.drain.protection import asks_to_stay, budget_of, holds_its_node
-from stackyard.drain.snapshot import POOL_LABEL, Snapshot, instance_of, is_emptied, is_going, labels, look, node_of
+from stackyard.drain.snapshot import Snapshot, instance_of, is_emptied, is_going, labels, look, node_of
 from stackyard.drain.work import Work, still_running
 from stackyard.local.kubernetes.api_server import NoAnswer
 from stackyard.local.kubernetes.store import Object
@@ -118,7 +119,9 @@ def close_pools(api: Api, seen: Snapshot, kept: Collection[str], plan: Plan) -> 
     closed = 0
     for pool in seen.pools:
         name = pool["metadata"]["name"]
-        ceiling = str(sum(node_of(claim) in kept and labels(claim).get(POOL_LABEL) == name for claim in seen.claims))
+        ceiling = str(
+            sum(node_of(claim) in kept and labels(claim).get(POOL_NAME_LABEL) == name for claim in seen.claims)
+        )
         limits: Mapping[str, object] = pool["spec"].get("limits") or {}
         if str(limits.get("nodes")) != ceiling:
             api.change(pool, {"spec": {"limits": {"nodes": ceiling}}})

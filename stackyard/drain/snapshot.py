@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.node_pool_spec import POOL_NAME_LABEL
 from stackyard.drain.api import Api
 from stackyard.local.kubernetes.store import Object
 
 KARPENTER = "karpenter.sh/v1"
 ARGO = "argoproj.io/v1alpha1"
-POOL_LABEL = "karpenter.sh/nodepool"
 # Karpenter puts it on a node whose pods it begins to evict: from then on nothing new lands there.
 GOING_TAINT = "karpenter.sh/disrupted"
 
@@ -41,7 +41,7 @@ class Snapshot:
     def pool_of(self, pod: Object) -> str:
         """The pool of the node that a pod runs on; empty without one."""
         node = self.nodes.get(pod["spec"].get("nodeName", ""), {})
-        return labels(node).get(POOL_LABEL, "") if node else ""
+        return labels(node).get(POOL_NAME_LABEL, "") if node else ""
 
 
 def look(api: Api) -> Snapshot:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stackyard.bootstrap.calls import DENIED, connection_error
+from stackyard.bootstrap.calls import DENIED, STALE, connection_error
 from stackyard.bootstrap.calls import permission as bootstrap_permission
 from stackyard.errors import UserError
 from stackyard.preflight.finding import Unanswered
@@ -13,10 +13,8 @@ from stackyard.preflight.finding import Unanswered
 if TYPE_CHECKING:
     import boto3  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
-_STALE = frozenset(
-    {"AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"}
-    | {"SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException"}
-)
+# EC2 has a word of its own.
+_STALE = STALE | {"AuthFailure"}
 # What moto answers for an operation or a service that it does not have.
 _NOT_EMULATED = frozenset({"404", "405", "500", "501", "InternalError", "InternalFailure", "NotYetImplemented"})
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from components.node_pool_spec import POOL_NAME_LABEL
 from stackyard.drain.nodes import Clock
-from stackyard.drain.snapshot import GOING_TAINT, POOL_LABEL
+from stackyard.drain.snapshot import GOING_TAINT
 from stackyard.local.kubernetes.api_server import NoAnswer
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -43,7 +44,7 @@ class Cluster:
 
     def node(self, name: str, pool: str = "gpu") -> dict[str, Any]:
         """A node of Karpenter, with its claim."""
-        labels = {POOL_LABEL: pool}
+        labels = {POOL_NAME_LABEL: pool}
         self.put("v1", "Node", name, metadata={"labels": labels}, spec={"taints": []})
         status = {"nodeName": name, "providerID": f"aws:///us-east-1a/i-of-{name}"}
         return self.put("karpenter.sh/v1", "NodeClaim", f"{name}-claim", metadata={"labels": labels}, status=status)
