@@ -11,7 +11,7 @@ import yaml
 from stackyard.errors import InvalidInput
 from stackyard.local.kubernetes.kubeconfig import read_kubeconfig
 from tests.cluster.api import Api
-from tests.cluster.control_plane import ControlPlane, unavailable
+from tests.cluster.control_plane import ControlPlane, started
 from tests.cluster.fleet import Fleet
 from tests.cluster.site import PREFIX, Site
 from tests.cluster.tools import build
@@ -21,17 +21,9 @@ KUBECONFIG_VARIABLE = "STACKYARD_TEST_KUBECONFIG"
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """The tier's own control plane. Skipped with a sentence where it cannot be built; in CI that fails."""
-    if sentence := unavailable():
-        if os.environ.get("CI") == "true":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    plane = ControlPlane(tmp_path_factory.mktemp("plane"))
-    try:
-        plane.start()
+    """The tier's own control plane."""
+    with started(tmp_path_factory.mktemp("plane")) as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture(scope="session")
