@@ -1,12 +1,9 @@
 """Captures of stacks with every option on that their stack files leave off: what a deployment may ever have to make."""
 
-from dataclasses import replace
 from functools import cache
 
-from stackyard.program.capture import request_for
 from stackyard.program.deployment import Deployment
-from stackyard.program.stackfiles import read_stack, to_environment
-from tests.stack_captures import PLATFORM_ONLY, ROOT, evaluate, stack_capture
+from tests.stack_captures import with_sections
 
 EVERYTHING = {
     "prod-base": {
@@ -47,8 +44,4 @@ EVERYTHING = {
 @cache
 def full_capture(stack: str) -> Deployment:
     """`prod-base` or `prod-platform` with all options."""
-    config = read_stack(ROOT, stack)
-    sections = {f"stackyard:{name}": value for name, value in EVERYTHING[stack].items()}
-    changed = replace(config, config=config.config | sections)
-    base = stack_capture(PLATFORM_ONLY[stack]) if stack in PLATFORM_ONLY else None
-    return evaluate(request_for(ROOT, changed, mode="capture", base=base), to_environment(changed))
+    return with_sections(stack, **EVERYTHING[stack])

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from stackyard.errors import UserError
@@ -27,6 +29,24 @@ def stack_capture(stack: str) -> Deployment:
     config = read_stack(ROOT, stack)
     base = stack_capture(PLATFORM_ONLY[stack]) if stack in PLATFORM_ONLY else None
     return evaluate(request_for(ROOT, config, mode="capture", base=base), to_environment(config))
+
+
+def with_sections(stack: str, *, base: Deployment | None = None, **sections: Any) -> Deployment:
+    """What a committed stack registers with other sections of its settings; None takes a section away.
+
+    `base`: what a platform stack is deployed on, unless that is the committed base stack.
+    """
+    config = read_stack(ROOT, stack)
+    changed = {**config.config, **{f"stackyard:{name}": value for name, value in sections.items()}}
+    config = replace(config, config={key: value for key, value in changed.items() if value is not None})
+    if base is None and stack in PLATFORM_ONLY:
+        base = stack_capture(PLATFORM_ONLY[stack])
+    return evaluate(request_for(ROOT, config, mode="capture", base=base), to_environment(config))
+
+
+def with_outputs(deployment: Deployment, **outputs: Any) -> Deployment:
+    """The same with other outputs of the stack."""
+    return replace(deployment, outputs={**deployment.outputs, **outputs})
 
 
 def evaluate(request: Request, environment: dict[str, str]) -> Deployment:

@@ -16,6 +16,7 @@ from components.model_registry import (
 )
 from pipelines.declaration import Bucket, declarations
 from stacks.platform_layer import TRACKING_URI
+from tests.components.statements import resources_allowed
 from tests.components.test_cluster import LOCATION, cluster
 
 BUCKET = "arn:aws:s3:::acme-dev-data-123456789012-eu-central-1"
@@ -45,13 +46,7 @@ def statements(deployment):
 
 
 def allowed(deployment, action):
-    """Resources on which an action is allowed."""
-    found = set()
-    for statement in statements(deployment):
-        actions, resources = statement["Action"], statement["Resource"]
-        if action in ([actions] if isinstance(actions, str) else actions):
-            found |= {resources} if isinstance(resources, str) else set(resources)
-    return found
+    return resources_allowed(statements(deployment), action)
 
 
 def test_the_server_connects_as_one_user_of_one_database(deployment):

@@ -13,6 +13,7 @@ from components.pipeline_engine import PipelineEngine, PipelineEngineArgs
 from pipelines.compile.compiled import CompiledPipeline, Package
 from pipelines.declaration import PipelineDeclaration, artifacts, data
 from stackyard.errors import UserError
+from tests.components.statements import resources_allowed
 from tests.pipelines.contracts import contract
 
 LOCATION = AwsLocation(account_id="123456789012", region="eu-central-1")
@@ -73,13 +74,7 @@ def statements(deployment):
 
 
 def allowed(deployment, action):
-    """Resources on which an action is allowed."""
-    found = set()
-    for statement in statements(deployment):
-        actions, resources = statement["Action"], statement["Resource"]
-        if action in ([actions] if isinstance(actions, str) else actions):
-            found |= {resources} if isinstance(resources, str) else set(resources)
-    return found
+    return resources_allowed(statements(deployment), action)
 
 
 def test_only_pods_of_this_cluster_can_take_the_role(deployment):

@@ -1,16 +1,10 @@
 """What the base layer makes of the settings: notifications, budget and the model registry's database."""
 
-import copy
-from dataclasses import replace
-
 import pytest
 
 from stacks.versions import image_layer_buckets
-from stackyard.program.capture import request_for
 from stackyard.program.deployment import STACK_TYPE, Deployment
-from stackyard.program.stackfiles import read_stack, to_environment
-from tests.stack_captures import evaluate, stack_capture
-from tests.stacks.places import ROOT
+from tests.stack_captures import stack_capture, with_sections
 
 DATABASE = "aws:rds/instance:Instance"
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
@@ -19,11 +13,7 @@ SERVER = "https://mlflow.example.com"
 
 def with_tracking(**section) -> Deployment:
     """prod-base with another section `tracking`, without one if nothing is given."""
-    config = read_stack(ROOT, "prod-base")
-    sections = copy.deepcopy(dict(config.config))
-    sections["stackyard:tracking"] = section or None
-    config = replace(config, config={key: value for key, value in sections.items() if value is not None})
-    return evaluate(request_for(ROOT, config, mode="capture"), to_environment(config))
+    return with_sections("prod-base", tracking=section or None)
 
 
 def outputs_of(deployment: Deployment):

@@ -1,14 +1,11 @@
 """What stack files may ask of network and buckets beyond the example environments, from settings to resources."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from stackyard.program.capture import request_for
-from stackyard.program.stackfiles import read_stack, to_environment
 from tests import contracts
-from tests.stack_captures import ROOT, evaluate
+from tests.stack_captures import with_sections
 
 BUCKET = "stackyard-prod-data-777788889999-us-east-1"
 COPY = "stackyard-prod-data-777788889999-us-west-2"
@@ -16,9 +13,7 @@ COPY = "stackyard-prod-data-777788889999-us-west-2"
 
 def prod(**sections):
     """prod-base with other sections."""
-    config = read_stack(ROOT, "prod-base")
-    changed = replace(config, config=config.config | {f"stackyard:{name}": value for name, value in sections.items()})
-    return evaluate(request_for(ROOT, changed, mode="capture"), to_environment(changed))
+    return with_sections("prod-base", **sections)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,10 @@
 """Who reaches the cluster of a platform stack: the runner in its VPC, CI's deploy role, the listed people."""
 
-import json
-from dataclasses import replace
-
 import pytest
 
-from stackyard.program.capture import Format, capture, render, request_for
+from stackyard.program.capture import Format, capture, render
 from stackyard.program.process import Refused
-from stackyard.program.stackfiles import read_stack, to_environment
-from tests.stack_captures import ROOT, evaluate, stack_capture
+from tests.stack_captures import ROOT, stack_capture, with_outputs, with_sections
 
 # A child process imports the SDK anew, about two seconds: too long for the default tier.
 in_a_child = pytest.mark.local
@@ -20,10 +16,7 @@ PERSON = "arn:aws:iam::777788889999:role/ml-platform-admin"
 
 def platform(**sections):
     """prod-platform with other sections, None for none."""
-    config = read_stack(ROOT, "prod-platform")
-    given = {f"stackyard:{name}": value for name, value in sections.items()}
-    config = replace(config, config={k: v for k, v in {**config.config, **given}.items() if v is not None})
-    return evaluate(request_for(ROOT, config, mode="capture", base=stack_capture("prod-base")), to_environment(config))
+    return with_sections("prod-platform", **sections)
 
 
 def admins(deployment):
@@ -45,10 +38,9 @@ def test_without_a_runner_nobody_else_is_let_in():
 
 @in_a_child
 def test_a_base_without_the_runner_that_the_platform_counts_on_is_named(tmp_path):
-    document = json.loads(render(stack_capture("prod-base"), Format.JSON))
-    document["outputs"]["runnerSecurityGroupId"] = {}
     file = tmp_path / "base.json"
-    file.write_text(json.dumps(document), encoding="utf-8")
+    base = with_outputs(stack_capture("prod-base"), runnerSecurityGroupId={})
+    file.write_text(render(base, Format.JSON), encoding="utf-8")
     with pytest.raises(Refused, match=r"prod-base has no build runner, and buildRunner\.connection here says"):
         capture(ROOT, "prod-platform", base_from=file)
 

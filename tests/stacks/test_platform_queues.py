@@ -1,15 +1,10 @@
 """Which stacks have queues, whose quotas they hold, and that pipelines go through the queue of their team."""
 
-import copy
-from dataclasses import replace
-
 import pytest
 
 from stacks.queues import WAITING
-from stackyard.program.capture import request_for
 from stackyard.program.deployment import Deployment
-from stackyard.program.stackfiles import read_stack, to_environment
-from tests.stack_captures import ROOT, evaluate, stack_capture
+from tests.stack_captures import stack_capture, with_sections
 
 LABEL = "kueue.x-k8s.io/queue-name"
 KUEUE = "kubernetes:kueue.x-k8s.io/v1beta2:"
@@ -19,10 +14,7 @@ WITH_GPUS = ["dev", "staging-platform", "prod-platform"]
 
 def dev(**sections) -> Deployment:
     """The stack dev with other sections."""
-    config = read_stack(ROOT, "dev")
-    changed = copy.deepcopy(dict(config.config)) | {f"stackyard:{name}": value for name, value in sections.items()}
-    config = replace(config, config=changed)
-    return evaluate(request_for(ROOT, config, mode="capture"), to_environment(config))
+    return with_sections("dev", **sections)
 
 
 def queue_label(deployment: Deployment) -> str | None:
