@@ -320,9 +320,9 @@ def _pipeline_problems(draft: Draft) -> Iterator[Problem]:
 
 def _gpu_step_problems(draft: Draft) -> Iterator[Problem]:
     """A step that asks for GPUs that its team or its stack does not have would wait for ever."""
-    known, teams = declarations(), {team.name: (index, team) for index, team in draft.teams.items()}
-    if not {"nodePools", "teams"} <= draft.given:
+    if not draft.pipelines or not {"nodePools", "teams"} <= draft.given:
         return
+    known, teams = declarations(), {team.name: (index, team) for index, team in draft.teams.items()}
     largest = max((_whole_gpus(pool) for pool in draft.node_pools.values()), default=0)
     for index, pipeline in draft.pipelines.items():
         if pipeline.name not in known or not draft.good(f"pipelines[{index}].name"):
