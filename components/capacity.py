@@ -55,25 +55,30 @@ def ceiling_usd_per_hour(
     """
     if capacity is Capacity.CAPACITY_BLOCK or any(kind not in prices for kind in instance_types):
         return None
+    return round(most_at_once({kind: prices[kind] for kind in instance_types}, max_nodes, max_gpus), 6)
+
+
+def most_at_once(amounts: Mapping[str, float], max_nodes: int, max_gpus: int | None) -> float:
+    """The most that nodes of a pool come to together, under its ceilings: dollars, or vCPUs, by instance type."""
     if max_gpus is None:
-        return round(max_nodes * max(prices[kind] for kind in instance_types), 6)
-    return round(_most_expensive(_dearest_by_count(instance_types, prices), max_nodes, max_gpus), 6)
+        return max_nodes * max(amounts.values())
+    return _most(_largest_by_count(amounts), max_nodes, max_gpus)
 
 
-def _dearest_by_count(instance_types: Sequence[str], prices: Mapping[str, float]) -> list[tuple[int, float]]:
-    """GPUs and price of the types that matter, most GPUs first: not those that have more GPUs for less money."""
-    dearest: dict[int, float] = {}
-    for kind in instance_types:
+def _largest_by_count(amounts: Mapping[str, float]) -> list[tuple[int, float]]:
+    """GPUs and amount of the types that matter, most GPUs first: not those that have more GPUs and less of it."""
+    largest: dict[int, float] = {}
+    for kind, amount in amounts.items():
         count = GPU_TYPES[kind].count
-        dearest[count] = max(dearest.get(count, 0.0), prices[kind])
-    worth = [(n, usd) for n, usd in dearest.items() if not any(m < n and dearest[m] >= usd for m in dearest)]
-    return sorted(worth, reverse=True)
+        largest[count] = max(largest.get(count, 0.0), amount)
+    matter = [(n, amount) for n, amount in largest.items() if not any(m < n and largest[m] >= amount for m in largest)]
+    return sorted(matter, reverse=True)
 
 
-def _most_expensive(types: Sequence[tuple[int, float]], nodes: int, gpus: int) -> float:
-    """The dearest choice of nodes: every number of the first type, with the best of the others for what is left."""
-    (count, usd), others = types[0], types[1:]
+def _most(types: Sequence[tuple[int, float]], nodes: int, gpus: int) -> float:
+    """The largest choice of nodes: every number of the first type, with the best of the others for what is left."""
+    (count, amount), others = types[0], types[1:]
     most = min(nodes, gpus // count)
     if not others:
-        return most * usd
-    return max(n * usd + _most_expensive(others, nodes - n, gpus - n * count) for n in range(most + 1))
+        return most * amount
+    return max(n * amount + _most(others, nodes - n, gpus - n * count) for n in range(most + 1))

@@ -1,4 +1,4 @@
-"""A Kubernetes API server with what a drain needs beside reads by name: lists, changes, deletes that do not wait."""
+"""A Kubernetes API server with what a drain needs beside reads: changes, deletes that do not wait."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,13 +22,13 @@ class Api(ApiServer):
         super().__init__(access)
         self._token = token
 
-    def list(self, api_version: str, kind: str) -> list[Object]:
-        """All objects of a kind, in all namespaces; none of a kind that the server does not know."""
+    def list(
+        self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
+        """As in every server; none of a kind that this one does not know."""
         if self.served(api_version, kind) is None:
             return []
-        path = self._path(Key(api_version, kind, "", "-")).removesuffix("/-").replace("/namespaces//", "/")
-        # Entries of a list leave out what the list says.
-        return [{"apiVersion": api_version, "kind": kind, **entry} for entry in self._request("GET", path)["items"]]
+        return super().list(api_version, kind, namespace, labels=labels, fields=fields)
 
     def change(self, obj: Mapping[str, Any], change: Mapping[str, Any]) -> None:
         """Merges a change into an object. One that is gone by now is no error."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.capacity import ceiling_usd_per_hour
+from components.capacity import most_at_once
 from stacks.sections.pools import NodePool
 from stackyard.preflight.account import Account
 from stackyard.preflight.target import Target
@@ -70,12 +70,5 @@ def machine_of(described: Any) -> Machine:
 
 def most_vcpus(pool: NodePool, machines: Mapping[str, Machine]) -> int:
     """Most vCPUs of the pool's nodes of these types together, under its ceilings of nodes and GPUs."""
-    # The arithmetic of what a pool can cost, with vCPUs in place of dollars.
-    most = ceiling_usd_per_hour(
-        list(machines),
-        pool.capacity,
-        max_nodes=pool.max_nodes,
-        max_gpus=pool.gpu.max_gpus if pool.gpu else None,
-        prices={name: machine.vcpus for name, machine in machines.items()},
-    )
-    return int(most or 0)
+    vcpus = {name: machine.vcpus for name, machine in machines.items()}
+    return int(most_at_once(vcpus, pool.max_nodes, pool.gpu.max_gpus if pool.gpu else None))

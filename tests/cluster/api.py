@@ -38,16 +38,6 @@ class Api(ApiServer):
     def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
         return self.get(Key(api_version, kind, namespace, name))
 
-    def list(
-        self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
-    ) -> list[Object]:
-        """Objects of a kind, of all namespaces unless one is named; `labels`, `fields`: selectors, `a=b,c=d`."""
-        path = self._path(Key(api_version, kind, namespace, "x")).removesuffix("/x").replace("/namespaces//", "/")
-        selectors = {"labelSelector": labels, "fieldSelector": fields}
-        found = self._request("GET", path, query={name: text for name, text in selectors.items() if text})
-        # Entries of a list leave out what the list says.
-        return [{"apiVersion": api_version, "kind": kind, **entry} for entry in found["items"]]
-
     def patch(self, obj: Mapping[str, Any], change: Mapping[str, Any], part: str = "") -> Object:
         """Merges a change into an object, or into its part (`status`)."""
         path = self._path(Key.of(obj)) + (f"/{part}" if part else "")

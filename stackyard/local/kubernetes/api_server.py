@@ -113,6 +113,16 @@ class ApiServer:
                 return None
             raise
 
+    def list(
+        self, api_version: str, kind: str, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
+        """Objects of a kind, of all namespaces unless one is named; `labels`, `fields`: selectors, `a=b,c=d`."""
+        path = self._path(Key(api_version, kind, namespace, "x")).removesuffix("/x").replace("/namespaces//", "/")
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        found = self._request("GET", path, query={name: text for name, text in selectors.items() if text})
+        # Entries of a list leave out what the list says.
+        return [{"apiVersion": api_version, "kind": kind, **entry} for entry in found["items"]]
+
     def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """The object as it is after a server-side apply, by force: what the program says is what counts.
 
