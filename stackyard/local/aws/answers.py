@@ -47,7 +47,7 @@ WAYS_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"^(AccessDenied(Exception)?|UnauthorizedOperation)\b"),
-        "Whoever applies the stack lacks this permission: docs/access.md says which roles have it",
+        "Whoever applies the stack lacks this permission: docs/components/ci_access.md says what a deploy role may do",
     ),
 )
 
