@@ -136,9 +136,9 @@ def test_what_is_built_is_what_the_module_keeps(family):
     assert kept == (set(family.programs.values()) or taken)
 
 
-def test_the_real_definitions_are_of_karpenters_kinds():
-    if build.missing():
-        pytest.skip("not built")
+@pytest.mark.cluster
+def test_the_real_definitions_are_of_karpenters_kinds(plane):
+    # With the tier's own server: where the programs are not built, the fixture says so, and fails in CI.
     kinds = [
         yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in build.taken_files("karpenter-aws", "crds")
     ]
