@@ -66,10 +66,12 @@ def lines_with(needles: list[str], *, except_in: str = "") -> list[str]:
     ]
 
 
+# Looked through by more than one test, and a third of a second for all files.
+parsed = cache(ast.parse)
+
+
 def too_long(source: str, path: str) -> list[str]:
-    functions = (
-        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
+    functions = (node for node in ast.walk(parsed(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return [
         f"{path}:{node.lineno} {node.name} has {length} lines"
         for node in functions
@@ -161,7 +163,7 @@ def test_a_function_one_line_too_long_would_be_found():
 
 
 def test_every_python_file_says_what_it_is_for():
-    silent = [path for path, text in python_files() if text.strip() and not ast.get_docstring(ast.parse(text))]
+    silent = [path for path, text in python_files() if text.strip() and not ast.get_docstring(parsed(text))]
     assert silent == [], "a module's docstring comes first"
 
 

@@ -67,16 +67,12 @@ def read_project(root: Path) -> Project:
 
 def stack_names(root: Path) -> list[str]:
     """Names of all stacks that have a file, sorted."""
-    files = read_project(root).config_dir.glob("Pulumi.*.yaml")
-    return sorted(match["stack"] for file in files if (match := STACK_FILE.fullmatch(file.name)))
+    return _names_in(read_project(root).config_dir)
 
 
 def stack_path(root: Path, stack: str) -> Path:
     """The file of a stack. Raises InvalidInput naming the nearest stack, and all, when there is none."""
-    names = stack_names(root)
-    if stack not in names:
-        raise InvalidInput(_no_such_stack(stack, names, read_project(root).config_dir))
-    return read_project(root).config_dir / f"Pulumi.{stack}.yaml"
+    return _path_in(read_project(root).config_dir, stack)
 
 
 def read_stack(root: Path, stack: str) -> StackConfig:
@@ -84,7 +80,8 @@ def read_stack(root: Path, stack: str) -> StackConfig:
 
     Raises InvalidInput for a stack that has no file, for broken YAML (with file and line) and for other shapes.
     """
-    project, path = read_project(root), stack_path(root, stack)
+    project = read_project(root)
+    path = _path_in(project.config_dir, stack)
     section = _load_mapping(path).get("config")
     if not is_mapping(section):
         raise InvalidInput(
@@ -119,6 +116,17 @@ def to_environment(config: StackConfig) -> dict[str, str]:
         "PULUMI_CONFIG": json.dumps(values, sort_keys=True, ensure_ascii=False),
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(config.secret_keys)),
     }
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(match["stack"] for file in folder.glob("Pulumi.*.yaml") if (match := STACK_FILE.fullmatch(file.name)))
+
+
+def _path_in(folder: Path, stack: str) -> Path:
+    names = _names_in(folder)
+    if stack not in names:
+        raise InvalidInput(_no_such_stack(stack, names, folder))
+    return folder / f"Pulumi.{stack}.yaml"
 
 
 def _config_text(value: Any) -> str:
@@ -176,7 +184,11 @@ def _shape(value: Any) -> str:
             return f"{value!r}"
 
 
-class _CliLoader(yaml.SafeLoader):
+# libyaml's is ten times as fast; every wheel of PyYAML has it, a build from source may not.
+_Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+class _CliLoader(_Loader):
     """Reads scalars as the CLI's YAML library does, and refuses a key that stands twice.
 
     PyYAML's own rules are older: it takes `on` for true, 22:30 for 1350 and a date for a date object.

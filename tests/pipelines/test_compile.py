@@ -26,6 +26,8 @@ from stackyard.local.places import typed
 from tests.pipelines.contracts import contract
 from tests.pipelines.projects import DECLARATION, FLOW, project
 
+pytestmark = pytest.mark.local
+
 # What another machine looks like from inside the compiling process.
 OTHER_MACHINE = """
 import platform, sys, time

@@ -7,8 +7,12 @@ import sys
 import threading
 import time
 
+import pytest
+
 from stackyard.local.argo.results import Phase
 from tests.local.argo.support import container, dag, output, phases, task, workflow
+
+pytestmark = pytest.mark.local
 
 
 def test_the_deadline_ends_the_whole_process_group(start, tmp_path):

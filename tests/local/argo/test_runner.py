@@ -9,6 +9,8 @@ from stackyard.errors import InvalidInput
 from stackyard.local.argo.results import EventKind, Phase
 from tests.local.argo.support import container, dag, inputs, output, phases, task, workflow
 
+pytestmark = pytest.mark.local
+
 
 def test_a_container_runs_its_command_and_leaves_its_log(start):
     result = start(workflow(container("echo hello; echo there >&2")))

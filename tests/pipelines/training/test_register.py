@@ -17,6 +17,8 @@ from pipelines.training.train import TrainedModel, TrainSettings, train
 from pipelines.training.validate import inspect
 from stackyard.errors import InvalidInput, UserError
 
+pytestmark = pytest.mark.local
+
 NOW = "2026-11-24T10:00:00Z"
 Run = Callable[..., Registration]
 
