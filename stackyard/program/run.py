@@ -60,7 +60,24 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+@contextmanager
+def _no_call_stacks() -> Iterator[None]:
+    """The SDK sends the stack of calls with each registration, and nothing here reads it: a tenth of a capture.
+
+    What the program raises keeps its own; it is shown after this.
+    """
+    if hasattr(sys, "tracebacklimit"):
+        yield
+        return
+    sys.tracebacklimit = 1
+    try:
+        yield
+    finally:
+        del sys.tracebacklimit
+
+
 @_few_collections()
+@_no_call_stacks()
 def run(
     program: Callable[[], Any],
     evaluation: Evaluation,
