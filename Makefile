@@ -5,6 +5,9 @@ SHELL := /bin/sh
 python := .venv/bin/python
 stackyard := $(python) -m stackyard
 
+# Containers often set it; every process of a pipeline or a test would then compile all that it imports, again and again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Stamps stand in .venv, so that removing it is all it takes to start over.
 local := .venv/.installed-local
 dev := .venv/.installed-dev
