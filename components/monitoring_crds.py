@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.chart_pin import ChartPin
+from components.chart_release import chart_release
 from components.namespaces import NamespaceQuota, guard, restricted_namespace, to_dns, to_https
 
 MONITORING_NAMESPACE = "monitoring"
@@ -60,15 +61,10 @@ class MonitoringCrds(pulumi.ComponentResource):
         return namespace
 
     def _create_release(self, namespace: k8s.core.v1.Namespace) -> k8s.helm.v3.Release:
-        chart = self._args.chart
-        return k8s.helm.v3.Release(
+        return chart_release(
             f"{self._name}-release",
-            name=RELEASE_NAME,
+            self._args.chart,
+            release_name=RELEASE_NAME,
             namespace=namespace.metadata.name,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
-            # Half of the definitions would be worse than none.
-            atomic=True,
             opts=self._child,
         )

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
 from components.chart_pin import ChartPin
+from components.chart_release import chart_release
 from components.namespaces import (
     NamespaceQuota,
     Rule,
@@ -127,18 +128,12 @@ class PipelineEngine(pulumi.ComponentResource):
     def _create_release(
         self, engine: k8s.core.v1.Namespace, pipelines: Sequence[k8s.core.v1.Namespace]
     ) -> k8s.helm.v3.Release:
-        chart = self._args.chart
-        return k8s.helm.v3.Release(
+        return chart_release(
             f"{self._name}-release",
-            # A release without a name gets a random one, and the chart's accounts are named after it.
-            name=RELEASE_NAME,
+            self._args.chart,
+            release_name=RELEASE_NAME,
             namespace=engine.metadata.name,
-            chart=chart.chart,
-            version=chart.version,
-            repository_opts=chart.repository_opts(),
             values=release_values(self._args),
-            # Never leave half a controller behind: the next `up` would meet a failed release.
-            atomic=True,
             # The chart puts a role into each namespace of the pipelines.
             opts=ResourceOptions.merge(self._child, ResourceOptions(depends_on=list(pipelines))),
         )

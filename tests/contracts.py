@@ -136,6 +136,15 @@ def parentless(deployment: Deployment) -> Iterator[str]:
             yield f"{resource.name} ({resource.type}) belongs to no component"
 
 
+def half_released(deployment: Deployment) -> Iterator[str]:
+    """Helm releases that a failure leaves half done: the next `up` would meet a failed one."""
+    for resource in deployment.of_type("kubernetes:helm.sh/v3:Release"):
+        if not (resource.inputs.get("atomic") and resource.inputs.get("cleanupOnFail")):
+            yield f"{resource.name} may stay half done: make it with chart_release"
+        if "name" not in resource.inputs:
+            yield f"{resource.name} gets a random name, and what the chart makes is named after it"
+
+
 def roles_of_nobody(deployment: Deployment) -> Iterator[str]:
     """Roles whose name does not tell their environment: CI could neither change them nor hand them on."""
     for resource in deployment.of_type("aws:iam/role:Role"):

@@ -26,6 +26,7 @@ RULES = [
     contracts.without_replacement_row,
     contracts.badly_named_children,
     contracts.parentless,
+    contracts.half_released,
     contracts.roles_of_nobody,
     contracts.opened_to_everyone,
 ]
@@ -63,6 +64,7 @@ PLANTED = {
     contracts.badly_named_children: lambda: aws.s3.Bucket("b", opts=ResourceOptions(parent=Box("box"))),
     contracts.without_replacement_row: lambda: aws.glue.Crawler("c", role="r", database_name="d"),
     contracts.parentless: lambda: aws.s3.Bucket("b"),
+    contracts.half_released: lambda: k8s.helm.v3.Release("r", chart="c", name="r", atomic=True),
     contracts.roles_of_nobody: lambda: aws.iam.Role("r", assume_role_policy="{}"),
     contracts.opened_to_everyone: lambda: aws.s3.BucketPolicy(
         "p", bucket="b", policy='{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}]}'
