@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any, cast
 
@@ -128,8 +129,12 @@ async def _to_its_outputs(program: Callable[[], Any]) -> None:
     The SDK itself then waits for them one at a time, and looks through all that are left each time: a quarter of the
     time of a stack. What failed is left to it.
     """
-    program()
-    while pending := list(_outstanding()):
+    started = program()
+    if isawaitable(started):
+        await started
+    # What `pulumi.run` was given begins only after this, and outputs may wait for it.
+    begins_later = getattr(settings.get_root_resource(), "_async_program", None) is not None
+    while not begins_later and (pending := list(_outstanding())):
         await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
         if any(output.done() for output in _outstanding()):
             return
