@@ -18,7 +18,7 @@ PAGES = [ROOT / "docs" / f"{name}.md" for name in ("first-deployment", "cost", "
 
 
 def resource(type_, **inputs):
-    return SimpleNamespace(type=type_, inputs=inputs)
+    return SimpleNamespace(type=type_, inputs=inputs, custom=not type_.startswith("stackyard:"))
 
 
 def counted(*resources):
@@ -49,6 +49,34 @@ def test_an_interface_endpoint_counts_once_for_each_zone_and_a_gateway_endpoint_
     interface = resource("aws:ec2/vpcEndpoint:VpcEndpoint", vpcEndpointType="Interface", subnetIds=["a", "b", "c"])
     gateway = resource("aws:ec2/vpcEndpoint:VpcEndpoint", vpcEndpointType="Gateway", routeTableIds=["a"])
     assert counted(interface, gateway) == {"interface endpoints × zones": (3, 21.9)}
+
+
+def pool(name, *types, taints=()):
+    requirements = [{"key": "node.kubernetes.io/instance-type", "operator": "In", "values": list(types)}]
+    spec = {"nodeClassRef": {"name": name}, "requirements": requirements, "taints": list(taints)}
+    return resource("kubernetes:karpenter.sh/v1:NodePool", spec={"template": {"spec": spec}})
+
+
+def node_class(name, size):
+    spec = {"blockDeviceMappings": [{"ebs": {"volumeSize": size}}]}
+    return resource("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", metadata={"name": name}, spec=spec)
+
+
+ENGINE = resource("stackyard:index:PipelineEngine")
+GENERAL = (pool("general", "m7i.2xlarge", "m7i.large"), node_class("general", "50Gi"))
+GPU = (pool("gpu", "g5.xlarge", taints=[{"key": "nvidia.com/gpu"}]), node_class("gpu", "100Gi"))
+
+
+def test_controllers_keep_the_cheapest_node_of_a_pool_that_lets_them_in():
+    counts = {
+        line.what: (line.count, round(line.usd, 2)) for line in cost_page.controller_lines([ENGINE, *GPU, *GENERAL])
+    }
+    assert counts == {"controller nodes": (1, 73.58), "GB of the controller nodes' volumes": (50, 4.0)}
+
+
+@pytest.mark.parametrize("resources", [[*GPU, *GENERAL], [ENGINE, *GPU], [ENGINE]], ids=["none", "closed", "no pools"])
+def test_without_controllers_or_a_pool_for_them_no_node_stays(resources):
+    assert list(cost_page.controller_lines(resources)) == []
 
 
 def test_a_database_in_two_zones_counts_twice_with_its_storage():

@@ -121,6 +121,30 @@ def _volume_gb() -> int:
     return int(SystemNodesArgs.__dataclass_fields__["volume_gb"].default)
 
 
+def controller_lines(resources: Iterable[Any]) -> Iterator[Line]:
+    """The node that the controllers of Argo and Kueue keep, which tolerate no taint: the cheapest that a pool may start.
+
+    On demand, and one: a pool that may use spot pays less, one that spreads over zones keeps more. Where a stack has
+    such controllers and no such pool, they wait, and cost nothing.
+    """
+    held = tuple(resources)
+    pools = [r.inputs["spec"]["template"]["spec"] for r in held if r.type.endswith(":NodePool") and r.custom]
+    open_pools = [pool for pool in pools if not pool.get("taints")]
+    if not open_pools or not any(r.type.endswith((":PipelineEngine", ":JobQueue")) for r in held):
+        return
+    kinds = [(INSTANCES[kind].usd, kind, pool) for pool in open_pools for kind in _types_of(pool)]
+    _, kind, pool = min(kinds, key=lambda found: found[:2])
+    yield _line("controller nodes", 1, kind)
+    classes = {r.inputs["metadata"]["name"]: r.inputs["spec"] for r in held if r.type.endswith(":EC2NodeClass")}
+    volume: Any = classes[pool["nodeClassRef"]["name"]]["blockDeviceMappings"][0]["ebs"]["volumeSize"]
+    yield _line("GB of the controller nodes' volumes", int(str(volume).removesuffix("Gi")), "gp3 volume")
+
+
+def _types_of(pool: Mapping[str, Any]) -> list[str]:
+    allowed = (r["values"] for r in pool["requirements"] if r["key"] == "node.kubernetes.io/instance-type")
+    return [str(kind) for values in allowed for kind in values]
+
+
 def _database_lines(inputs: Mapping[str, Any]) -> Iterator[Line]:
     copies = 2 if inputs.get("multiAz") else 1
     yield _line("database instances", copies, str(inputs["instanceClass"]))
@@ -140,8 +164,9 @@ def floor(environment: str) -> list[Line]:
     """What an environment costs idle: the resources of all its stacks, and the key of its state store."""
     from tests.stack_captures import stack_capture
 
-    resources = [r for stack in _stacks(environment) for r in stack_capture(stack) if r.custom and not r.is_provider]
-    return [*lines(resources), _line("KMS key of the state store", 1, "KMS key")]
+    resources = [r for stack in _stacks(environment) for r in stack_capture(stack)]
+    idle = lines(r for r in resources if r.custom and not r.is_provider)
+    return [*idle, *controller_lines(resources), _line("KMS key of the state store", 1, "KMS key")]
 
 
 def _stacks(environment: str) -> list[str]:
@@ -152,7 +177,7 @@ def _stacks(environment: str) -> list[str]:
 
 def table() -> str:
     floors = {name: {line.what: line for line in floor(name)} for name in ENVIRONMENTS}
-    kinds = sorted({kind for lines_ in floors.values() for kind in lines_}, key=lambda kind: -_most(floors, kind))
+    kinds = sorted({kind for lines_ in floors.values() for kind in lines_}, key=lambda kind: (-_most(floors, kind), kind))
     rows = [f"| | {' | '.join(ENVIRONMENTS)} |", f"| --- |{' ---: |' * len(ENVIRONMENTS)}"]
     for kind in kinds:
         rows.append(f"| {kind} | {' | '.join(_cell(lines_.get(kind)) for lines_ in floors.values())} |")
@@ -193,10 +218,7 @@ def _instance_types() -> list[str]:
     resources = [r for name in ENVIRONMENTS for stack in _stacks(name) for r in stack_capture(stack)]
     found = {str(kind) for r in resources if r.type.endswith(":NodeGroup") for kind in r.inputs["instanceTypes"]}
     for resource in (r for r in resources if r.type.endswith(":NodePool") and r.custom):
-        requirements: Any = resource.inputs["spec"]["template"]["spec"]["requirements"]
-        found |= {
-            str(kind) for r in requirements if r["key"] == "node.kubernetes.io/instance-type" for kind in r["values"]
-        }
+        found |= set(_types_of(resource.inputs["spec"]["template"]["spec"]))
     return sorted(found)
 
 

@@ -59,26 +59,27 @@ def _stack_steps(store: StateStore, stack: Stack) -> Iterator[Step]:
         yield Step(title="Account", note="Applied by an administrator, never by CI.", commands=(init, up))
     elif layers == {"base"}:
         yield Step(title="Base", note="Network, buckets, registries: AWS's API alone.", commands=(init, up))
-        yield _images(store)
+        yield Step(title="Images", note=f"{_no_examples(store)} {_BUILD}")
     elif layers == {"platform"}:
         yield Step(title="Platform", note=_platform_note(stack), commands=(_COMPILE, init, up))
     else:
-        note = "Base and platform in one stack. What runs in images that are not built yet is left out, with a warning."
-        yield Step(title="Base and platform", note=note, commands=(init, up))
-        yield _images(store)
-        yield Step(title="Platform again, with the images", note=_platform_note(stack), commands=(_COMPILE, up))
+        yield Step(title="Digests", note=_no_examples(store))
+        yield Step(title="Base and platform", note=_platform_note(stack), commands=(_COMPILE, init, up))
+        yield Step(title="Images", note=_BUILD, commands=(up,))
 
 
 _COMPILE = "stackyard pipelines compile"
+_BUILD = (
+    "Build and push the images (no command of Stackyard does it yet), and write their digests there. "
+    "Without a line the platform comes up without what runs in that image, and says so."
+)
 
 
-def _images(store: StateStore) -> Step:
-    note = (
-        f"Remove the lines under `{store.environment}:` in stacks/images.lock.yaml that say `example: true`: they "
-        "stand for images that nobody has built. Build and push the images (no command of Stackyard does it yet), and "
-        "write their digests there. Without a line the platform comes up without what runs in that image."
+def _no_examples(store: StateStore) -> str:
+    return (
+        f"Remove the lines under `{store.environment}:` in stacks/images.lock.yaml that say `example: true`: "
+        "they stand for images that nobody has built, and an `up` refuses them."
     )
-    return Step(title="Images", note=note)
 
 
 def _platform_note(stack: Stack) -> str:

@@ -123,7 +123,11 @@ def test_the_commands_for_two_stacks_are_those_of_the_pulumi_cli():
 def test_one_stack_with_both_layers_is_applied_before_and_after_the_images():
     found = commands("dev")
     assert [command for command in found if command.startswith("pulumi up")] == ["pulumi up --stack dev"] * 2
-    assert "publicAccessCidrs" in steps(ROOT, state_store(ROOT, "dev"))[-1].note
+    first, again = (number for number, command in enumerate(found) if command.startswith("pulumi up"))
+    assert "stackyard pipelines compile" in found[:first], "the first `up` asks for the code package already"
+    digests, platform, images = steps(ROOT, state_store(ROOT, "dev"))[-3:]
+    assert "example: true" in digests.note and "publicAccessCidrs" in platform.note
+    assert (found[first] in platform.commands, found[again] in images.commands) == (True, True)
 
 
 def test_an_account_that_no_stack_file_describes_is_said():
