@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
-from pulumi.runtime import mocks, settings
+from pulumi.runtime import mocks, resource, settings
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_in_stack
 
 from stackyard.errors import UserError
@@ -63,18 +65,9 @@ def _few_collections() -> Iterator[None]:
 
 @contextmanager
 def _no_call_stacks() -> Iterator[None]:
-    """The SDK sends the stack of calls with each registration, and nothing here reads it: a tenth of a capture.
-
-    What the program raises keeps its own; it is shown after this.
-    """
-    if hasattr(sys, "tracebacklimit"):
+    """The SDK sends the stack of calls with each registration, and nothing here reads it: a tenth of a capture."""
+    with mock.patch.object(resource, "_get_stack_trace", StackTrace):
         yield
-        return
-    sys.tracebacklimit = 1
-    try:
-        yield
-    finally:
-        del sys.tracebacklimit
 
 
 @_few_collections()
@@ -132,11 +125,16 @@ async def _to_its_outputs(program: Callable[[], Any]) -> None:
     started = program()
     if isawaitable(started):
         await started
+    stack: Any = settings.get_root_resource()
     # What `pulumi.run` was given begins only after this, and outputs may wait for it.
-    begins_later = getattr(settings.get_root_resource(), "_async_program", None) is not None
-    while not begins_later and (pending := list(_outstanding())):
-        await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
-        if any(output.done() for output in _outstanding()):
+    if stack._async_program is not None:
+        return
+    # The SDK closes the exports here, before it waits: what an apply adds later counts nowhere.
+    stack._finish()
+    while pending := list(_outstanding()):
+        try:
+            await asyncio.gather(*pending)
+        except (Exception, asyncio.CancelledError):
             return
 
 
@@ -149,7 +147,9 @@ def _explain(error: Exception, evaluation: Evaluation) -> None:
     from pulumi import RunError
 
     chain: BaseException | None = error
-    while chain is not None:
+    seen: set[int] = set()
+    while chain is not None and id(chain) not in seen:
+        seen.add(id(chain))
         if isinstance(chain, RunError):
             raise ProgramFailed(str(chain)) from None
         if isinstance(chain, UserError):

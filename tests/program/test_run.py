@@ -77,3 +77,49 @@ def test_a_user_error_of_an_output_is_told_as_one():
 
     with pytest.raises(UserError, match="the topic is closed"):
         capture_callable(lambda: topic("first").arn.apply(refuse) and None)
+
+
+def failing():
+    return topic("first").arn.apply(lambda arn: {}["planted"])
+
+
+@pytest.mark.parametrize(
+    "program",
+    [failing, lambda: topic("second", display_name=failing()), lambda: pulumi.export("x", failing())],
+    ids=["alone", "input", "export"],
+)
+def test_what_an_output_raises_ends_the_run_wherever_the_output_goes(program):
+    with pytest.raises((KeyError, ValueError), match="planted"):
+        capture_callable(lambda: program() and None)
+
+
+def test_a_cancelled_output_ends_the_run():
+    def program():
+        later = asyncio.get_event_loop().create_future()
+        topic("first", display_name=Output.from_input(later))
+        asyncio.get_event_loop().call_later(0.05, later.cancel)
+
+    with pytest.raises(asyncio.CancelledError):
+        capture_callable(program)
+
+
+def test_exports_are_closed_when_the_program_has_ended():
+    def late(arn):
+        pulumi.export("late", arn)
+        return arn
+
+    assert capture_callable(lambda: topic("first").arn.apply(late) and None).outputs == {}
+
+
+def test_a_program_prints_whole_tracebacks():
+    shown = []
+
+    def program():
+        topic("first")
+        try:
+            raise ValueError("caught")
+        except ValueError:
+            shown.append(traceback.format_exc())
+
+    capture_callable(program)
+    assert 'raise ValueError("caught")' in shown[0]
