@@ -110,9 +110,9 @@ SECTIONS: Mapping[str, Any] = {to_camel(name): field.annotation for name, field 
 
 
 def present(section: T | None) -> T:
-    """A section that the stack's layers guarantee, for type checkers."""
+    """A section or field that the settings' rules guarantee, for type checkers."""
     if section is None:
-        raise LookupError("this section belongs to a layer that the stack does not have")
+        raise LookupError("the settings' rules did not ask for this, or its layer is not in the stack")
     return section
 
 

@@ -20,7 +20,10 @@ STATEFUL = {
     "aws:rds/instance:Instance",
 }
 
-SECRET_NAME = re.compile(r"(password|passwd|secret|token|private_?key|credential)s?$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(password|passwd|secret|token|private_?key|access_?key|credential)s?(_?(value|string|pem|base64))?$",
+    re.IGNORECASE,
+)
 # Names, references and switches that only sound like a secret; for each the place where it stands.
 NOT_SECRET = {
     "httpTokens",  # whether instance metadata asks for a session token
@@ -141,8 +144,6 @@ def half_released(deployment: Deployment) -> Iterator[str]:
     for resource in deployment.of_type("kubernetes:helm.sh/v3:Release"):
         if not (resource.inputs.get("atomic") and resource.inputs.get("cleanupOnFail")):
             yield f"{resource.name} may stay half done: make it with chart_release"
-        if "name" not in resource.inputs:
-            yield f"{resource.name} gets a random name, and what the chart makes is named after it"
 
 
 def roles_of_nobody(deployment: Deployment) -> Iterator[str]:

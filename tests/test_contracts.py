@@ -77,6 +77,18 @@ def test_a_planted_fault_breaks(rule):
     assert list(rule(planted(PLANTED[rule]))), "the rule would not notice"
 
 
+@pytest.mark.parametrize(
+    "name", ["adminPassword", "api_token", "privateKeyPem", "passwordBase64", "clientSecretValue", "accessKey"]
+)
+def test_what_a_secret_is_called_is_known(name):
+    assert contracts.SECRET_NAME.search(name)
+
+
+@pytest.mark.parametrize("name", ["passwordless", "secretName", "tokenTtl", "publicKey"])
+def test_what_only_sounds_like_a_secret_is_none(name):
+    assert not contracts.SECRET_NAME.search(name)
+
+
 def test_a_key_that_is_easier_to_lose_than_its_bucket_is_noticed():
     base = stack_capture("prod-base")
     weaker = tuple(replace(r, protect=False) if r.type == "aws:kms/key:Key" else r for r in base)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from stacks.domain import DatabaseClass, Name, Region, TrackingUri
-from stacks.problems import Problem, problem
+from stacks.problems import MISSING, Problem, problem
 from stacks.sections.section import Section, by_protection, setting
 
 
@@ -97,8 +97,25 @@ class Tracking(Section):
         "https://mlflow.example.com",
         default=None,
     )
-    instance_class: DatabaseClass = setting("RDS instance class.", "db.t4g.micro")
-    storage_gb: int = setting("Storage in GB; RDS never shrinks it.", 20, ge=20, le=65_536)
+    instance_class: DatabaseClass | None = setting(
+        "RDS instance class. Required, unless `uri` names a server that exists.", "db.t4g.micro", default=None
+    )
+    storage_gb: int | None = setting(
+        "Storage in GB; RDS never shrinks it. Required, unless `uri` names a server that exists.",
+        20,
+        default=None,
+        ge=20,
+        le=65_536,
+    )
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        if not self.wants_database:
+            return
+        sizes = {"instanceClass": (self.instance_class, "db.t4g.micro"), "storageGb": (self.storage_gb, 20)}
+        for name, (value, example) in sizes.items():
+            if value is None:
+                reason = "the model registry of the environment keeps its records in a database of its own"
+                yield problem(f"{path}.{name}", MISSING, "is missing and must be given", reason, example)
 
     @property
     def wants_database(self) -> bool:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from stacks.domain import Cidr, KubernetesVersion, LogRetentionDays, RoleArn, SecretArn
 from stacks.problems import Problem, problem
-from stacks.sections.section import Section, by_protection, setting
+from stacks.sections.section import NOTHING_YET, Section, by_protection, setting
 
 
 class Cluster(Section):
@@ -75,7 +75,7 @@ def _is_world(cidr: str) -> bool:
 class Serving(Section):
     """Online prediction with the champion model. Without this section there is none."""
 
-    read_by: ClassVar = "`ModelService`"
+    read_by: ClassVar = NOTHING_YET
 
     min_replicas: int = setting("Fewest replicas; two survive the loss of a node.", 2, ge=1, le=1000)
     max_replicas: int = setting("Most replicas.", 6, ge=1, le=1000)
@@ -94,7 +94,7 @@ class Serving(Section):
 class Runners(Section):
     """Continuous integration runners inside the cluster. Without this section there are none."""
 
-    read_by: ClassVar = "`CiRunners`"
+    read_by: ClassVar = NOTHING_YET
 
     max_runners: int = setting("Most jobs at once.", 8, ge=1, le=500)
     github_app_secret_arn: SecretArn = setting(
@@ -107,6 +107,6 @@ class Runners(Section):
 class Monitoring(Section):
     """Metrics, alert rules and dashboards. Without this section there are none."""
 
-    read_by: ClassVar = "`Monitoring`"
+    read_by: ClassVar = NOTHING_YET
 
     retention_days: int = setting("Days that metrics are kept in the cluster.", 14, ge=1, le=400)

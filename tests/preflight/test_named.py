@@ -39,6 +39,11 @@ def test_a_role_that_is_missing_fails_and_one_that_is_not_told_is_unknown():
     assert found[0].sentence == f"{ADMIN} does not exist, and stacks/Pulumi.dev.yaml names it"
 
 
+def test_a_secret_that_nothing_reads_yet_stops_nobody():
+    found = list(named.judge_named({SECRET: False}, target()))
+    assert levels(found) == [Level.SKIPPED] and SECRET in found[0].sentence
+
+
 def runner(state: str) -> dict:
     return {"buildRunner.connection": state, "ci": {"repository": "example-org/stackyard"}}
 

@@ -31,7 +31,7 @@ def test_protection_decides_how_the_database_is_kept():
 
 
 def test_a_server_that_exists_has_its_own_database():
-    deployment = with_tracking(uri=SERVER, instanceClass="db.t4g.micro", storageGb=20)
+    deployment = with_tracking(uri=SERVER)
     assert deployment.of_type(DATABASE) == []
     assert outputs_of(deployment)["trackingDatabase"] == {}, "a platform stack finds that there is none"
 

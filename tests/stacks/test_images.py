@@ -35,7 +35,7 @@ def test_an_image_that_is_not_built_yet_is_none_and_the_warning_says_what_to_do(
     path = lock("staging: {}\n")
     assert image_of(path) is None
     assert image_of(path, environment="staging") is None
-    assert "Deploy the base layer, let CI build the images" in images.missing_image("pipelines", "dev")
+    assert "write its digest there and deploy the platform layer again" in images.missing_image("pipelines", "dev")
 
 
 def test_the_local_stack_needs_no_lock_and_names_what_its_environment_was_installed_from(lock, tmp_path):

@@ -371,3 +371,16 @@ def test_bad_settings_end_a_command_with_status_2():
 def test_reading_settings_needs_no_pulumi():
     code = "import stacks.settings, sys; sys.exit('pulumi' in sys.modules or 'boto3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("section", "missing"),
+    [
+        ({"storageGb": 20}, ["tracking.instanceClass"]),
+        ({"uri": "sqlite:///models.db"}, ["tracking.instanceClass", "tracking.storageGb"]),
+        ({"uri": "https://mlflow.example.com"}, []),
+    ],
+    ids=["own", "file", "server"],
+)
+def test_only_a_server_that_exists_needs_no_database(section, missing):
+    assert list(problems({**valid(), "tracking": section})) == missing
