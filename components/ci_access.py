@@ -46,7 +46,7 @@ class CiAccessArgs:
 class CiAccess(pulumi.ComponentResource):
     """Creates, always:
 
-    - the OIDC provider for GitHub's tokens, one an account;
+    - the OIDC provider for GitHub's tokens, one per account;
     - the permissions boundary `<prefix>-ci-boundary`: no change to CI's roles, to the boundary, to the state buckets;
     - for each stack a preview role, for jobs of the GitHub environment `STACK-preview`: it reads settings and its own
       state (of a platform stack its base's, too), no object of data and no key of data;

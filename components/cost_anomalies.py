@@ -29,7 +29,7 @@ class CostAnomalies(pulumi.ComponentResource):
     - the account's monitor of unusual costs, over all AWS services;
     - a subscription to what it finds, told at once when it costs more than `from_usd`.
 
-    Once an account: AWS allows one monitor of services, and members of an organisation no other kind. It is free. AWS
+    Once per account: AWS allows one monitor of services, and members of an organisation no other kind. It is free. AWS
     knows costs a day later: an alert is no limit (node pools and quotas are).
     """
 

@@ -91,7 +91,7 @@ class NodePool(pulumi.ComponentResource):
       the idle time; pods that carry `karpenter.sh/do-not-disrupt` are never moved to save money. Nodes are replaced
       after 30 days, drifted ones at night; either waits 48 hours for such pods.
 
-    **Costs what its nodes cost, at most `max_nodes` of the dearest type; nothing while no pod needs them.**
+    **Costs what its nodes cost, at most `max_nodes` of the most expensive type; nothing while no pod needs them.**
     """
 
     pool_name: Output[str]

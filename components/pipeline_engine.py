@@ -68,7 +68,8 @@ class PipelineEngineArgs:
 
     after: Sequence[pulumi.Resource] = ()
     """What must be there before the pipelines' namespaces, and still be there when these go: the `JobQueue`, which
-    holds on to waiting pods until it lets them go. Default: nothing.
+    holds on to waiting pods until it lets them go; without a queue the pools that the controllers run on. Default:
+    nothing.
     """
 
     metrics: bool = False

@@ -1,1 +1,1 @@
-"""Policy pack: rules as plain functions that the review calls too. Arrives with the sixth step."""
+"""Rules about what stacks deploy, as plain functions that return findings. No command shows the findings yet."""

@@ -1,10 +1,10 @@
-"""Which image runs where: names to digests, from the lock that CI writes.
+"""Which image runs where: names to digests, from the committed lock.
 
 - `local` needs no image: the runner runs commands in the project's own environment, and the image's name says which.
 - The committed environments carry example digests, so that captures, policies and reviews see every workload. Nothing
   real is deployed with them: preflight and a real `up` refuse.
-- An image that is missing in the lock is not built yet: what needs it is left out, with a warning. That is the way to
-  a first deployment: base, images, platform.
+- An image that is missing in the lock is not built yet: what needs it is left out, with a warning. So a platform can be
+  deployed before its images are there.
 """
 
 import hashlib
@@ -76,7 +76,8 @@ def missing_image(name: str, environment: str) -> str:
     """The warning about an image that is not built yet."""
     return (
         f"stacks/images.lock.yaml has no image {name!r} for {environment}: what runs in it is not registered. "
-        "Deploy the base layer, let CI build the images, then deploy the platform layer."
+        "No command builds images yet; once one is in the environment's registry, write its digest there and deploy "
+        "the platform layer again."
     )
 
 
@@ -91,8 +92,8 @@ def refuse_example_images(environment: str, images: Iterable[LockedImage]) -> No
     if examples and environment != LOCAL_ENVIRONMENT:
         raise UserError(
             f"stacks/images.lock.yaml has example digests for {environment}: {', '.join(examples)}. They stand for "
-            "images that nobody has built, and pods would wait for them for ever. Let CI build the images and write "
-            "the lock, or remove these lines for a first deployment."
+            "images that nobody has built, and pods would wait for them for ever. Remove these lines, and what runs in "
+            "the images is left out; or write the digests of images that are in the environment's registry."
         )
 
 

@@ -16,7 +16,7 @@ from stackyard.terminal import console as _console
 
 app = typer.Typer(
     name="stackyard",
-    help="Evaluate, run and review MLOps stacks without an account; `pulumi up` applies the same program to AWS.",
+    help="Evaluate, plan and run MLOps stacks without an account; `pulumi up` applies the same program to AWS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -291,7 +291,7 @@ def models_list(env: Environment = "local") -> None:
 
 @app.command()
 def doctor(
-    here: Annotated[bool, typer.Option("--local", help="Look at the local environment on this machine.")] = False,
+    here: Annotated[bool, typer.Option("--local", help="Required: look at the environment on this machine.")] = False,
     env: Environment = "local",
     format: Annotated[str, typer.Option(help="`text` or `json`.")] = "text",
 ) -> None:

@@ -323,7 +323,7 @@ def test_changelog_fragments_have_a_kind_and_a_sentence():
     ]
     for path in fragments:
         match = re.fullmatch(r"changelog\.d/\d+\.([a-z]+)(\.\d+)?\.md", path)
-        assert match and match[1] in kinds, f"{path}: <issue>.<kind>.md with a kind of {sorted(kinds)}"
+        assert match and match[1] in kinds, f"{path}: <number>.<kind>.md with a kind of {sorted(kinds)}"
         assert (ROOT / path).read_text().strip().endswith("."), f"{path} is a sentence"
 
 

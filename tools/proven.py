@@ -100,6 +100,10 @@ def marked_files(marker: str) -> list[str]:
     return [str(f.relative_to(ROOT / "tests")) for f in files if f"pytest.mark.{marker}" in f.read_text("utf-8")]
 
 
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
 def table() -> str:
     lines = [
         "| Component | Tests of the captured program | Run on the emulator or object store | Recorded only |"
@@ -111,7 +115,7 @@ def table() -> str:
         emulated = f"{row.emulated} of {row.types} types"
         real = ", ".join(row.real) or "no"
         lines.append(f"| {row.component} | {row.captured_tests} | {emulated} | {recorded} | {real} | never |")
-    tiers = ", ".join(f"{marker} ({len(marked_files(marker))} files)" for marker in TIERS)
+    tiers = ", ".join(f"{marker} ({_files(len(marked_files(marker)))})" for marker in TIERS)
     lines += [
         "",
         "Real components: kube-apiserver 1.35 and Karpenter 1.14 with simulated nodes, in the tier `cluster`. Network",

@@ -1,5 +1,6 @@
 """What `up` and `destroy` end with: what is there now, and what can be done next."""
 
+import json
 from collections import Counter
 
 from rich.console import Console
@@ -45,7 +46,7 @@ def print_next(env: str, console: Console) -> None:
 
 
 def _short(value: object, limit: int = 160) -> str:
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

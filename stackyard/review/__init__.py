@@ -1,1 +1,1 @@
-"""Stack reviews: one change model, its sources, its renderers. Arrives with the sixth step."""
+"""Stack reviews: what a change would do, cost and risk included. Not built yet."""

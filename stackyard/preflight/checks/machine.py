@@ -102,7 +102,7 @@ def judge_images(images: Mapping[str, LockedImage], target: Target) -> Iterator[
     try:
         refuse_example_images(target.environment, images.values())
     except UserError as refusal:
-        remedy = "let CI build the images and write the lock, or remove these lines for a first deployment"
+        remedy = "remove these lines, and what runs in the images is left out; or write digests of images of your own"
         yield failed(str(refusal).partition(". ")[0], remedy)
         return
     if images:
