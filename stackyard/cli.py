@@ -1,5 +1,6 @@
 """The command line. Imports what a command needs when it runs, so that `--help` is quick."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,9 @@ app.add_typer(pipelines, name="pipelines")
 models = typer.Typer(help="Registered models.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What a machine refuses its user: rights and room. Any other failure of a file is a defect of ours."""
+
 Environment = Annotated[str, typer.Option("--env", help="The environment, for example `local` or `dev`.")]
 
 
@@ -41,6 +45,15 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        _say(
+            f"{error.filename or 'a file'} cannot be read or written: {error.strerror}. One `sudo` is enough for files "
+            "below .stackyard to be another user's: `stackyard doctor --local` looks for them and for a full disk, and "
+            "names the command that mends it"
+        )
+        sys.exit(1)
     except Exception as error:
         # By name: importing botocore costs every command a quarter of a second.
         if not type(error).__module__.startswith("botocore."):
@@ -56,12 +69,20 @@ def _say(error: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/] {escape(error)}")
 
 
+_STREAMS = (Path("/dev"), Path("/dev/fd"))
+
+
 def _write(path: Path, text: str) -> None:
     from stackyard.program.state import write_private
 
     try:
-        # A capture may hold secrets in clear.
-        write_private(path, text)
+        if path.absolute().parent in _STREAMS or (path.exists() and not path.is_file()):
+            # Pipes and devices stay what they are. Appended: /dev/stdout may be a file in which more stands.
+            with open(path, "a", encoding="utf-8") as stream:
+                stream.write(text)
+        else:
+            # A capture may hold secrets in clear. A link stays, and what it leads to is written.
+            write_private(Path(os.path.realpath(path)), text)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}; name a file in a folder that exists") from None
 

@@ -122,7 +122,7 @@ def _volume_gb() -> int:
 
 
 def controller_lines(resources: Iterable[Any]) -> Iterator[Line]:
-    """The node that the controllers of Argo and Kueue keep, which tolerate no taint: the cheapest that a pool may start.
+    """The node that the controllers of Argo and Kueue keep, which tolerate no taint: the cheapest of any pool.
 
     On demand, and one: a pool that may use spot pays less, one that spreads over zones keeps more. Where a stack has
     such controllers and no such pool, they wait, and cost nothing.
@@ -177,7 +177,9 @@ def _stacks(environment: str) -> list[str]:
 
 def table() -> str:
     floors = {name: {line.what: line for line in floor(name)} for name in ENVIRONMENTS}
-    kinds = sorted({kind for lines_ in floors.values() for kind in lines_}, key=lambda kind: (-_most(floors, kind), kind))
+    kinds = sorted(
+        {kind for lines_ in floors.values() for kind in lines_}, key=lambda kind: (-_most(floors, kind), kind)
+    )
     rows = [f"| | {' | '.join(ENVIRONMENTS)} |", f"| --- |{' ---: |' * len(ENVIRONMENTS)}"]
     for kind in kinds:
         rows.append(f"| {kind} | {' | '.join(_cell(lines_.get(kind)) for lines_ in floors.values())} |")

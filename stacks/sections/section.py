@@ -8,7 +8,6 @@ from pydantic.alias_generators import to_camel
 
 from stacks.problems import Problem
 
-
 NOTHING_YET = "nothing yet: its values are checked, and this version makes nothing of them"
 """`read_by` of a section whose component is still to come."""
 

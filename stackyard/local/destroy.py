@@ -67,9 +67,9 @@ def destroy(
             for config in reversed(environment.stacks):
                 kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
             if include_data:
-                _delete_final_snapshots(server.endpoint)
+                _delete_final_snapshots(server.endpoint, environment.region)
             if not kept:
-                remains = inventory.inventory(server.endpoint)
+                remains = inventory.inventory(server.endpoint, region=environment.region)
         if cluster:
             store = Store(environment.places.kubernetes_objects)
             # What the stacks had is gone by now, if there was an emulator to destroy them with.
@@ -83,9 +83,9 @@ def destroy(
     return Destroyed(kept=tuple(kept), remains=remains, left_on=left_on)
 
 
-def _delete_final_snapshots(endpoint: str) -> None:
+def _delete_final_snapshots(endpoint: str, region: str) -> None:
     """A database leaves its data behind in a snapshot, this one and those of earlier destroys, which is no resource."""
-    rds = client("rds", endpoint=endpoint)
+    rds = client("rds", endpoint=endpoint, region=region)
     for found in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]:
         rds.delete_db_snapshot(DBSnapshotIdentifier=found["DBSnapshotIdentifier"])
 

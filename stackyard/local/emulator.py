@@ -238,7 +238,13 @@ def _log_tail(places: Places, lines: int = 10) -> str:
 
 
 def _end(record: Record) -> None:
-    os.kill(record.pid, signal.SIGTERM)
+    try:
+        os.kill(record.pid, signal.SIGTERM)
+    except PermissionError:
+        raise UserError(
+            f"The emulator (pid {record.pid}) was started by another user, so it cannot be ended from here: "
+            f"run this as that user, or `sudo kill {record.pid}`"
+        ) from None
     if not _wait_for_end(record, STOP_TIMEOUT_S):
         os.kill(record.pid, signal.SIGKILL)
         _wait_for_end(record, STOP_TIMEOUT_S)
@@ -288,6 +294,9 @@ def write_record(path: Path, record: Record) -> None:
 def _read_record(path: Path) -> Record | None:
     try:
         return Record(**json.loads(path.read_text()))
+    except PermissionError:
+        # There may well be an emulator: another user's.
+        raise
     except (OSError, ValueError, TypeError):
         return None
 

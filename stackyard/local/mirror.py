@@ -49,6 +49,11 @@ def current(places: Places) -> Snapshot | None:
     return Store(places.mirror).current()
 
 
+def is_restored(endpoint: str, buckets: Iterable[str] = ()) -> bool:
+    """Whether the database and these buckets have had their contents: to restore them again would change nothing."""
+    return {_DATABASE, *(_RESTORED + bucket for bucket in buckets)} <= _notes(endpoint)
+
+
 def restore_objects(endpoint: str, places: Places, buckets: Iterable[str]) -> int:
     """Puts the snapshot's objects back into those of `buckets` that have not had theirs; returns the versions written.
 
@@ -120,11 +125,19 @@ def _read_buckets(endpoint: str, store: Store, previous: Snapshot | None) -> dic
             # Its contents are its own: there is nothing to put back.
             emulator.put_note(endpoint, _RESTORED + bucket, "yes")
     for bucket in earlier.keys() - restored:
-        found = contents.get(bucket, [])
-        present = {version.key for version in found}
-        carried = [version for version in earlier[bucket] if version.key not in present]
-        contents[bucket] = sorted(found + carried, key=lambda version: version.key)
+        contents[bucket] = _with_carried(contents.get(bucket, []), earlier[bucket])
     return {bucket: entries for bucket, entries in sorted(contents.items()) if entries}
+
+
+def _with_carried(found: list[Version], earlier: list[Version]) -> list[Version]:
+    """What a bucket holds, and what is still to be put back: all of a key that a killed restore only began."""
+    merged = by_key(found)
+    for key, versions in by_key(earlier).items():
+        done = merged.get(key, [])
+        same = all(one.sha256 == other.sha256 for one, other in zip(done, versions, strict=False))
+        if same and len(done) < len(versions):
+            merged[key] = versions
+    return [version for _, versions in sorted(merged.items()) for version in versions]
 
 
 def _restored(endpoint: str) -> set[str]:

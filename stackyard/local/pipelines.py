@@ -56,6 +56,11 @@ def deployed(root: Path, env: str) -> Deployed:
     if server is None:
         raise UserError(f"the environment {env!r} does not run: start it with {typed('local up', env)}")
     assert_emulator(server.endpoint, environment.account_id)
+    if not mirror.is_restored(server.endpoint) and mirror.current(environment.places):
+        raise UserError(
+            f"the data of {env!r} is not back yet: its emulator was started anew, and nothing may run on it before its "
+            f"last snapshot is put back, lest results are lost. {typed('local up', env)} does that"
+        )
     states = [state.read(environment.places.state(config.stack)) for config in environment.stacks]
     contract = next((c for d in states if d is not None and (c := _contract(d)) is not None), None)
     if contract is None:
@@ -232,7 +237,7 @@ def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], c
         command = [sys.executable, str(flow), "--no-pylint", "run", *arguments]
         with running(target.places):
             done = subprocess.run(command, cwd=scratch, env=variables, check=False)
-    mirror.snapshot(target.endpoint, target.places)
+            mirror.snapshot(target.endpoint, target.places)
     if done.returncode:
         raise RunFailed(f"{name} (inline) ended with status {done.returncode}")
 

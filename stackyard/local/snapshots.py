@@ -23,6 +23,8 @@ from stackyard.local.places import typed
 
 GENERATIONS_KEPT = 3
 CHUNK_BYTES = 1 << 20
+# What reading a damaged generation raises.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Store:
             return None
         try:
             return _read(self._generation(int(pointer.read_text())))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"The snapshot that {pointer} points to cannot be read ({error}). Nothing was restored. "
                 f"{self._way_out()}"
@@ -150,12 +152,20 @@ class Store:
         return sorted((self.folder / "generations").glob("*.json"))
 
     def _prune(self) -> None:
-        """Removes old generations, contents that none of the kept ones names, and leftovers of killed snapshots."""
+        """Removes old generations, contents that none of the kept ones names, and leftovers of killed snapshots.
+
+        A kept generation that cannot be read stays, and so do all contents.
+        """
         files = self._generations()
         for path in files[:-GENERATIONS_KEPT]:
             path.unlink()
+        try:
+            snapshots = [_read(path) for path in files[-GENERATIONS_KEPT:]]
+        except _UNREADABLE:
+            # Its contents cannot be told from leftovers: all stay until it is mended, or old enough to go itself.
+            return
         used: set[str] = set()
-        for kept in map(_read, files[-GENERATIONS_KEPT:]):
+        for kept in snapshots:
             used |= {kept.database} | {version.sha256 for entries in kept.buckets.values() for version in entries}
         for blob in (self.folder / "blobs").rglob("*"):
             if blob.is_file() and blob.name not in used:

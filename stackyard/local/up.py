@@ -21,10 +21,11 @@ from stackyard.local.stack_run import known, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
 from stackyard.program.child import INTERRUPTED
-from stackyard.program.deployment import Deployment
+from stackyard.program.deployment import Deployment, Resource
 from stackyard.program.journal import replay
 from stackyard.program.process import Outcome, Refused
 from stackyard.program.stackfiles import StackConfig
+from stackyard.program.values import has_unknown
 
 
 class UpFailed(UserError):
@@ -89,7 +90,8 @@ class _Run:
             prior = attachment.with_misplaced(places, prior, self._environment.kubernetes_version, self._cluster)
         base = next((d for name, d in done.items() if name != config.stack), None)
         if prior and (planned := self._plan(config, prior, base)) is not None:
-            if places.journal(config.stack).exists():
+            # Options and names change without a step.
+            if places.journal(config.stack).exists() or not state.same_resources(planned, prior):
                 settle(places, config.stack, planned)
             return planned
         with running(places):
@@ -108,7 +110,9 @@ class _Run:
         if changes or outcome.deployment is None or outcome.deployment.outputs != prior.outputs:
             return None
         self._console.print(f"  no changes: {len(prior.resources)} resources are as the program says")
-        return replace(outcome.deployment, outputs=prior.outputs)
+        before = prior.by_urn()
+        resources = tuple(_as_known(resource, before) for resource in outcome.deployment)
+        return replace(outcome.deployment, resources=resources, outputs=prior.outputs)
 
     def _apply(self, config: StackConfig, prior: Deployment | None, base: Deployment | None) -> Outcome:
         places = self._environment.places
@@ -141,6 +145,14 @@ class _Run:
         self._console.print(f"  exist now: {escape(', '.join(names) or 'none')}", soft_wrap=True)
         if pending:
             self._console.print(f"  of unknown result: {escape(', '.join(pending))}", soft_wrap=True)
+
+
+def _as_known(planned: Resource, prior: Mapping[str, Resource]) -> Resource:
+    """A planned resource for the state: to a plan, a component's output that AWS left out is unknown, not absent."""
+    if not has_unknown(planned.outputs):
+        return planned
+    former = next(urn for urn in (planned.urn, *planned.aliases) if urn in prior)
+    return replace(planned, outputs=prior[former].outputs)
 
 
 def make_private(folder: Path) -> None:
@@ -181,8 +193,12 @@ def _restore(
 ) -> None:
     """Puts the last snapshot's contents into buckets that have just been made."""
     buckets = [str(r.outputs["bucket"]) for d in deployments.values() for r in d.of_type("aws:s3/bucket:Bucket")]
-    written = mirror.restore_objects(endpoint, environment.places, buckets)
-    mirror.restore_database(endpoint, environment.places)
+    if mirror.is_restored(endpoint, buckets):
+        return
+    # A pipeline must neither start on half of the data nor write to the database that is replaced.
+    with running(environment.places):
+        written = mirror.restore_objects(endpoint, environment.places, buckets)
+        mirror.restore_database(endpoint, environment.places)
     if written:
         console.print(f"\nThe buckets' contents are back from the last snapshot: {written} object versions.")
 

@@ -80,18 +80,24 @@ def main() -> int:
             events.write(json.dumps(event) + "\n")
             events.flush()
 
+    request = None
     try:
         request = Request(**json.loads(sys.stdin.read()))
         return _serve(request, emit)
     except UserError as error:
         emit({"event": "refused", "message": str(error), "status": error.exit_status})
     except KeyboardInterrupt:
-        again = "What exists is in the journal: the same command goes on from there."
-        emit({"event": "refused", "message": f"interrupted. {again}", "status": INTERRUPTED})
+        emit({"event": "refused", "message": f"interrupted. {_what_remains(request)}", "status": INTERRUPTED})
         return INTERRUPTED
     except Exception:
         emit({"event": "crashed", "message": traceback.format_exc()})
     return 1
+
+
+def _what_remains(request: Request | None) -> str:
+    if request and request.mode in ("up", "destroy", "resume"):
+        return "What exists is in the journal: the same command goes on from there."
+    return "Nothing was changed here, so the same command begins anew."
 
 
 def _serve(request: Request, emit: Emit) -> int:

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from stackyard.errors import UserError
+from stackyard.program import state
 from stackyard.program.child import Request
 from stackyard.program.deployment import Deployment
 from stackyard.program.records import from_document
@@ -49,13 +50,16 @@ def run_child(
         env=dict(environment),
         cwd=request.root,
         text=True,
+        # If this process alone is killed, nobody works beside the child.
+        pass_fds=state.held_locks(),
     )
     assert process.stdin and process.stdout
     outcome = Outcome()
     trouble: UserError | None = None
     with process, _interrupts_are_the_childs():
-        process.stdin.write(request.to_json())
-        process.stdin.close()
+        # A child that ended before it read all of it is told of below, by its status.
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(request.to_json())
         for line in process.stdout:
             event = json.loads(line)
             match event["event"]:

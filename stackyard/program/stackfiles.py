@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from stacks.plain import has_secure, is_mapping
 from stackyard.errors import InvalidInput
@@ -16,6 +18,8 @@ from stackyard.evaluated import EVALUATED
 
 PROJECT_FILE = "Pulumi.yaml"
 STACK_FILE = re.compile(r"Pulumi\.(?P<stack>.+)\.yaml")
+_SHOWN = 40
+"""Characters of a broken value that an error repeats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,19 +161,38 @@ def _no_such_stack(stack: str, names: list[str], folder: Path) -> str:
 
 
 def _load_mapping(path: Path) -> dict[str, Any]:
+    text = ""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_CliLoader)
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=_CliLoader)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        raise InvalidInput(f"{where}: this is not valid YAML: {error.problem or error.context}.") from None
+        problem = f"{error.problem or error.context}{_shown_at(error, text)}"
+        raise InvalidInput(f"{where}: this is not valid YAML: {problem}.") from None
+    except RecursionError:
+        raise InvalidInput(f"{path} is nested too deeply: no setting needs more than a few levels.") from None
     except yaml.YAMLError as error:
         raise InvalidInput(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     if not is_mapping(content):
         raise InvalidInput(f"{path} is {_shape(content)}, but must be a mapping (`key: value` lines).")
     return content
+
+
+def _shown_at(error: yaml.MarkedYAMLError, text: str) -> str:
+    """The word at the place of an error that does not tell, as libyaml's do not; ours and the constructor's do."""
+    mark = error.problem_mark
+    if mark is None or isinstance(error, ConstructorError):
+        return ""
+    # No more than a word: the rest of the line may be a secret.
+    word = re.match(r"\S+|[^\S\n]", text[mark.index :])
+    return f", at {_shortened(word[0])}" if word else ""
+
+
+def _shortened(text: str) -> str:
+    return repr(text) if len(text) <= _SHOWN else f"'{text[:_SHOWN]}…' ({len(text)} characters)"
 
 
 def _shape(value: Any) -> str:
@@ -184,6 +207,10 @@ def _shape(value: Any) -> str:
             return f"{value!r}"
 
 
+_STANDARD = "tag:yaml.org,2002:"
+_TAGS = frozenset(f"{_STANDARD}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map"))
+"""What JSON has as well, in which the CLI gives the configuration to a program."""
+
 # libyaml's is ten times as fast; every wheel of PyYAML has it, a build from source may not.
 _Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
@@ -194,16 +221,39 @@ class _CliLoader(_Loader):
     PyYAML's own rules are older: it takes `on` for true, 22:30 for 1350 and a date for a date object.
     """
 
+    def construct_document(self, node: yaml.Node) -> Any:
+        # Contents at once, not later: so a value that contains itself is noticed.
+        self.deep_construct = True
+        return super().construct_document(node)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node in self.recursive_objects:
+            raise _refused(node, "this value contains itself by an alias")
+        if node.tag.startswith(_STANDARD) and node.tag not in _TAGS:
+            known = ", ".join(sorted(tag.replace(_STANDARD, "!!") for tag in _TAGS))
+            tag = node.tag.replace(_STANDARD, "!!")
+            raise _refused(node, f"the tag `{tag}` is none that a setting may have ({known})")
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError):  # such as `!!int foo` and `!!bool maybe`
+            kind = node.tag.removeprefix(_STANDARD)
+            problem = f"{_shortened(str(node.value))} is no {kind}, or too long for one"
+            raise _refused(node, f"{problem}: mend it, or write it in quotes and without a tag to mean text") from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key_node, _ in node.value:
-            if key_node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
+        # `!!map` may stand before anything; that is refused below.
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag not in (f"{_STANDARD}str", f"{_STANDARD}merge"):
+                raise _refused(key_node, "a key must be text")
             if key_node.value in seen:
-                problem = f"the key {key_node.value!r} stands twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+                raise _refused(key_node, f"the key {key_node.value!r} stands twice")
             seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
+
+
+def _refused(node: yaml.Node, problem: str) -> ConstructorError:
+    return ConstructorError(problem=problem, problem_mark=node.start_mark)
 
 
 def _whole_number(loader: _CliLoader, node: yaml.ScalarNode) -> int:
@@ -212,6 +262,8 @@ def _whole_number(loader: _CliLoader, node: yaml.ScalarNode) -> int:
 
 def _fraction(loader: _CliLoader, node: yaml.ScalarNode) -> float | int:
     number = float(loader.construct_scalar(node))
+    if not math.isfinite(number):
+        raise ValueError
     return int(number) if number.is_integer() else number
 
 
@@ -226,7 +278,7 @@ _SCALARS = (
 _CliLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in _SCALARS:
     for _character in _first:
-        _rule = (f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"))
+        _rule = (f"{_STANDARD}{_tag}", re.compile(rf"(?:{_pattern})\Z"))
         _CliLoader.yaml_implicit_resolvers.setdefault(_character, []).append(_rule)
-_CliLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-_CliLoader.add_constructor("tag:yaml.org,2002:float", _fraction)
+_CliLoader.add_constructor(f"{_STANDARD}int", _whole_number)
+_CliLoader.add_constructor(f"{_STANDARD}float", _fraction)

@@ -4,6 +4,7 @@ import fcntl
 import getpass
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,10 @@ _NAMES = {
 }
 
 
+_locks: set[int] = set()
+"""Descriptors of the locks that this process holds."""
+
+
 class Locked(UserError):
     """Somebody else works on this state."""
 
@@ -53,6 +58,12 @@ def to_state(deployment: Deployment) -> dict[str, Any]:
     if deployment.pending_operations:
         content["pending_operations"] = [_pending_to_state(op, deployment) for op in deployment.pending_operations]
     return {"version": VERSION, "deployment": content}
+
+
+def same_resources(one: Deployment, other: Deployment) -> bool:
+    """Whether a state would hold the same resources, in whatever order; which one a program registers first varies."""
+    ours, theirs = ({r.urn: _resource_to_state(r, each) for r in each} for each in (one, other))
+    return ours == theirs
 
 
 def _pending_to_state(operation: PendingOperation, deployment: Deployment) -> dict[str, Any]:
@@ -222,8 +233,12 @@ def _back_up(path: Path) -> None:
     for number in range(BACKUPS, 1, -1):
         if (older := _backup(path, number - 1)).exists():
             older.replace(_backup(path, number))
-    # A second name for the same content: the state itself is never missing.
-    os.link(path, _backup(path, 1))
+    try:
+        # A second name for the same content: the state itself is never missing.
+        os.link(path, _backup(path, 1))
+    except OSError:
+        # Some file systems give a file one name only.
+        write_private(_backup(path, 1), path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _backup(path: Path, number: int) -> Path:
@@ -248,9 +263,10 @@ def write_private(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path, *, busy: str = "{name} is being changed by {holder}") -> Iterator[None]:
-    """Holds the lock beside a state file; a second holder is told who the first is. A killed holder's lock is gone.
+    """Holds the lock beside a state file; a second holder is told who the first is.
 
-    `busy` is what the second one reads, with the name and the holder filled in.
+    A killed holder's lock is gone once the children that `held_locks` was passed on to have ended, too. `busy` is what
+    the second one reads, with the name and the holder filled in.
     """
     lock = path.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -259,13 +275,39 @@ def locked(path: Path, *, busy: str = "{name} is being changed by {holder}") -> 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read().strip() or "another process"
-            told = busy.format(name=path.name, holder=holder)
+            told = busy.format(name=path.name, holder=_holder(file.read().strip()))
             raise Locked(f"{told}: wait until it is done, then run this again") from None
         file.truncate(0)
-        file.write(f"{getpass.getuser()} (pid {os.getpid()})")
+        file.write(f"{_user()} (pid {os.getpid()})")
         file.flush()
+        _locks.add(file.fileno())
         try:
             yield
         finally:
+            _locks.discard(file.fileno())
             file.truncate(0)
+
+
+def held_locks() -> tuple[int, ...]:
+    """For a child that works under this process's locks: they stay held while anybody has these descriptors open."""
+    return tuple(_locks)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have a number only; until Python 3.13 that is a KeyError.
+        return f"user {os.getuid()}"
+
+
+def _holder(note: str) -> str:
+    named = re.search(r"\(pid (\d+)\)", note)
+    try:
+        if named:
+            os.kill(int(named[1]), 0)
+    except ProcessLookupError:
+        return f"a child of {note}, who was killed"
+    except PermissionError:
+        pass
+    return note or "another process"

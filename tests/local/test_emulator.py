@@ -120,6 +120,28 @@ def test_a_damaged_record_counts_as_no_emulator(places, damage):
     assert emulator.running(places) is None
 
 
+def test_a_record_that_another_user_left_is_not_taken_for_no_emulator(places, mocker):
+    read = mocker.patch.object(Path, "read_text", side_effect=PermissionError(13, "Permission denied"))
+    with pytest.raises(PermissionError):
+        emulator.running(places)
+    mocker.stop(read)
+
+
+def test_an_emulator_of_another_user_is_named_with_the_way_to_end_it(places, mocker):
+    theirs = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    places.folder.mkdir(parents=True)
+    record = emulator.Record(theirs.pid, 1, emulator.started_at(theirs.pid) or "", places.owner)
+    emulator.write_record(places.emulator_record, record)
+    kill = mocker.patch("os.kill", side_effect=PermissionError(1, "Operation not permitted"))
+    try:
+        with pytest.raises(UserError, match=rf"started by another user.*sudo kill {theirs.pid}"):
+            emulator.stop(places)
+    finally:
+        mocker.stop(kill)
+        theirs.kill()
+        theirs.wait()
+
+
 def test_without_moto_the_error_names_the_command_that_installs_it(places, mocker):
     mocker.patch("importlib.util.find_spec", return_value=None)
     with pytest.raises(UserError, match=r"package moto.*make up"):

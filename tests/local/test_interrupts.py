@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
 from stackyard.program import state
 from stackyard.program.journal import replay
-from tests.local.checkouts import Checkout, make_checkout
+from tests.local.checkouts import ROOT, Checkout, make_checkout
+from tests.local.small_project import Project
 
 pytestmark = pytest.mark.local
 
@@ -93,3 +95,62 @@ def test_two_interrupts_stop_at_once_and_the_journal_stays_readable(checkout):
     assert known(checkout), "what was done is known"
     assert checkout.run("local", "up").returncode == 0
     assert "no changes" in checkout.run("local", "up").stdout
+
+
+WAITS = """
+import time
+from pathlib import Path
+
+root = Path(__file__).parents[1]
+(root / "begun").touch()
+deadline = time.monotonic() + 30
+while not (root / "go-on").exists() and time.monotonic() < deadline:
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """A project whose program goes on when the file `go-on` is there."""
+    project = Project.make(tmp_path / "project")
+    program = project.root / "stacks" / "__main__.py"
+    program.write_text(WAITS + program.read_text(encoding="utf-8"), encoding="utf-8")
+    yield project
+    (project.root / "go-on").touch()
+    until_free(project)
+    project.stop()
+
+
+def until_free(project: Project) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(state.Locked), state.locked(project.places().lock):
+            return
+        time.sleep(0.1)
+    raise AssertionError("somebody still works on the environment")
+
+
+def test_nobody_works_beside_the_child_of_a_killed_up_and_what_it_did_is_kept(waiting):
+    first = subprocess.Popen(
+        [sys.executable, "-m", "stackyard", "local", "up"],
+        cwd=waiting.root,
+        env={"PATH": os.environ["PATH"], "HOME": str(waiting.root), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (waiting.root / "begun").exists():
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    first.kill()  # it alone, as the kernel does when memory is short
+    first.wait()
+
+    second = waiting.run("local", "up")
+    assert second.returncode == 1 and "Traceback" not in second.stderr
+    assert f"(pid {first.pid})" in second.stderr and "was killed" in second.stderr, "nobody waits for the dead"
+
+    (waiting.root / "go-on").touch()
+    until_free(waiting)
+    third = waiting.run("local", "up")
+    assert third.returncode == 0, third.stdout + third.stderr
+    assert "unchanged" in third.stdout and "created" not in third.stdout, "the child went on to its end"
+    assert not waiting.journal_file.exists()

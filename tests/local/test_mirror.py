@@ -193,6 +193,25 @@ def test_a_snapshot_of_a_fresh_emulator_loses_nothing_that_was_not_put_back_yet(
 
 
 @pytest.mark.local
+def test_a_snapshot_after_a_killed_restore_keeps_the_versions_that_were_not_put_back_yet(s3, endpoint, places):
+    make_bucket(s3, "data")
+    for body in (b"v1", b"v2", b"v3"):
+        s3.put_object(Bucket="data", Key="model", Body=body)
+    s3.put_object(Bucket="data", Key="package", Body=b"old")
+    s3.put_object(Bucket="data", Key="package", Body=b"older")
+    before = [entry for entry in history(s3, "data") if entry[0] == "model"]
+    mirror.snapshot(endpoint, places)
+    restart_empty(endpoint, s3, "data")
+    s3.put_object(Bucket="data", Key="model", Body=b"v1")
+    s3.put_object(Bucket="data", Key="package", Body=b"new")
+    for _ in range(2):
+        taken = mirror.snapshot(endpoint, places)
+        assert [version.key for version in taken.buckets["data"]] == ["model"] * 3 + ["package"]
+    assert mirror.restore_objects(endpoint, places, ["data"]) == 2
+    assert history(s3, "data") == [*before, ("package", b"new")]
+
+
+@pytest.mark.local
 def test_what_is_deleted_after_its_bucket_was_put_back_stays_deleted(s3, endpoint, places):
     make_bucket(s3, "plain", versioned=False)
     make_bucket(s3, "dropped")

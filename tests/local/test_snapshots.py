@@ -17,6 +17,18 @@ def test_three_generations_are_kept_and_only_the_contents_that_they_name(places)
     assert [store.blob(digest).exists() for digest in digests] == [False, False, True, True, True]
 
 
+@pytest.mark.parametrize("damage", ["", "[]", '{"generation": 1, "buckets": {"data": [{"sha256": "ab"}]}, "databas'])
+def test_a_damaged_older_generation_stops_no_snapshot_and_keeps_the_contents_until_it_goes(places, damage):
+    store = Store(places.mirror)
+    first, _ = store.put([b"first"])
+    store.take({"data": [Version("k", first, 5)]}, "")
+    store._generation(1).write_text(damage)
+    for number in range(2, GENERATIONS_KEPT + 2):
+        assert store._generation(1).exists() and store.blob(first).exists(), "somebody may still mend it"
+        assert store.take({}, "").generation == number
+    assert not store._generation(1).exists() and not store.blob(first).exists()
+
+
 def test_leftovers_of_a_killed_snapshot_are_removed_by_the_next(places):
     store = Store(places.mirror)
     digest, _ = store.put([b"x"])

@@ -132,7 +132,6 @@ def test_a_folder_without_a_project_says_so(tmp_path):
     ("text", "words"),
     [
         ("config:\n  a: [1\n  b: 2\n", "Pulumi.dev.yaml, line 3"),
-        ("config:\n\ta: 1\n", "line 2"),
         ("config:\n  kit:a: 1\n  kit:a: 2\n", "line 3, column 3: this is not valid YAML: the key 'kit:a' stands twice"),
         ("config:\n  5: 1\n", "line 2, column 3: this is not valid YAML: a key must be text"),
         ("config: {kit:network: {}, network: {}}", "`kit:network` stands twice"),
@@ -142,6 +141,23 @@ def test_a_folder_without_a_project_says_so(tmp_path):
         ("config: [a]", "`config` is a list"),
         ("config: text", "`config` is 'text'"),
         ("config: !!python/object:os.system {}", "line 1"),
+        ("config: {kit:a: !!int foo}", "line 1, column 17: this is not valid YAML: 'foo' is no int"),
+        ("config: {kit:a: !!bool maybe}", "'maybe' is no bool"),
+        ("config: {kit:a: !!float 1e999}", "'1e999' is no float"),
+        ("config: {kit:a: !!map foo}", "expected a mapping node"),
+        ("config: {kit:a: !!binary aGk=}", "the tag `!!binary`"),
+        (f"config: {{kit:a: {'1' * 5000}}}", f"'{'1' * 40}…' (5000 characters) is no int, or too long for one"),
+        ("config: {kit:a: &a [*a]}", "contains itself"),
+        (f"config: {'[' * 900}{']' * 900}", "is nested too deeply"),
+        (
+            "config: {kit:a: %b}",
+            "column 17: this is not valid YAML: found character that cannot start any token, at '%b}'",
+        ),
+        ("config: {kit:a: *zz}", "found undefined alias, at '*zz}'"),
+        (
+            "config:\n\ta: 1\n",
+            "line 2, column 1: this is not valid YAML: found character that cannot start any token, at '\\t'",
+        ),
     ],
 )
 def test_a_broken_file_is_named_with_the_place(project, text, words):

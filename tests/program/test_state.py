@@ -1,5 +1,6 @@
 """States: read what the CLI wrote, written at once or not at all, changed by one process at a time."""
 
+import errno
 import json
 import os
 import stat
@@ -102,6 +103,19 @@ def test_the_last_five_states_are_kept(tmp_path):
     assert current and current.resources[1].name == "r7"
 
 
+def test_former_states_are_kept_where_a_file_has_one_name_only(tmp_path, monkeypatch):
+    def refuse(*names):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)  # as FAT, and many a network or container file system
+    path = tmp_path / "s.json"
+    state.write(path, deployment(FULL))
+    state.write(path, deployment())
+    (kept,) = state.backups(path)
+    assert state.read(kept) == deployment(FULL)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600, "secrets stand in a former state as well"
+
+
 def test_a_damaged_state_names_the_state_before_it(tmp_path):
     path = tmp_path / "s.json"
     state.write(path, deployment())
@@ -148,6 +162,16 @@ def test_a_second_process_is_told_who_works_on_the_state(tmp_path):
     ):
         pass
     with state.locked(tmp_path / "s.json"):
+        pass
+
+
+def test_a_user_without_a_name_holds_a_lock_by_number(tmp_path, monkeypatch):
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 12345")  # Python 3.13 raises OSError instead
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    path, told = tmp_path / "s.json", rf"user {os.getuid()} \(pid"
+    with state.locked(path), pytest.raises(state.Locked, match=told), state.locked(path):
         pass
 
 

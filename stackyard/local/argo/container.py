@@ -65,7 +65,7 @@ class Ended:
     """None: it was stopped from outside, by its deadline or because the run was interrupted."""
     message: str = ""
     error: bool = False
-    """True where Argo would say Error, not Failed: the command did not start."""
+    """True where Argo would say Error, not Failed: the command did not start, or its output could not be kept."""
 
 
 class Attempt:
@@ -79,6 +79,7 @@ class Attempt:
         self._watchdog = watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = ""
+        self._unwritten = ""
         self._lock = threading.Lock()
         self.paths = PathMap({})
 
@@ -92,6 +93,19 @@ class Attempt:
         deadline: float | None,
     ) -> Ended:
         """Runs a container whose `{{…}}` are filled in, to its end or to `deadline` (of time.monotonic)."""
+        try:
+            return self._run(container, pod, volumes, environment, deadline)
+        except OSError as error:
+            return self._not_written(error.filename or self.directory, error)
+
+    def _run(
+        self,
+        container: Mapping[str, Any],
+        pod: Pod,
+        volumes: Sequence[str],
+        environment: Mapping[str, str],
+        deadline: float | None,
+    ) -> Ended:
         self._make_directories(container, volumes)
         env = self._environment(container, pod, environment)
         names = {entry["name"]: env[entry["name"]] for entry in container.get("env") or () if entry["name"] in env}
@@ -99,7 +113,8 @@ class Attempt:
             [_expand(w, names) for w in (*container["command"], *(container.get("args") or ()))]
         )
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "wb") as log:
+        # Unbuffered: what a full disk refused would be tried again when the log is closed.
+        with open(self.log, "wb", buffering=0) as log:
             try:
                 process = self._start(argv, env, log)
             except OSError as error:
@@ -192,7 +207,7 @@ class Attempt:
 
     def _wait(self, process: subprocess.Popen[bytes], log: IO[bytes], deadline: float | None) -> Ended:
         assert process.stdout is not None  # it is a pipe
-        reader = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
+        reader = threading.Thread(target=self._copy, args=(process.stdout, log), daemon=True)
         reader.start()
         try:
             process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -204,22 +219,31 @@ class Attempt:
         _signal_group(process, signal.SIGKILL)
         self._watchdog.release(process.pid)
         reader.join(DRAIN_SECONDS)
+        if self._unwritten:
+            return Ended(exit_code=None, message=self._unwritten, error=True)
         if self._stopped:
             return Ended(exit_code=None, message=self._stopped)
         return Ended(exit_code=code, message="" if code == 0 else f"exit status {code}")
+
+    def _copy(self, source: IO[bytes], log: IO[bytes]) -> None:
+        # The log is closed under a reader whose pipe some runaway child still holds open.
+        with source, suppress(ValueError):
+            try:
+                while chunk := memoryview(os.read(source.fileno(), 65536)):
+                    while chunk:
+                        chunk = chunk[log.write(chunk) :]
+            except OSError as error:
+                self._unwritten = self._not_written(self.log, error).message
+                self.stop(self._unwritten)
+
+    def _not_written(self, path: object, error: OSError) -> Ended:
+        reason = f"{path} cannot be written: {error.strerror or error}; mend that, then run the pipeline again"
+        return Ended(exit_code=None, message=reason, error=True)
 
 
 def _is_the_machines(name: str) -> bool:
     upper = name.upper()
     return upper.startswith("AWS_") or "ENDPOINT_URL" in upper or upper.endswith("_PROXY")
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    # The log is closed under a reader whose pipe some runaway child still holds open.
-    with source, suppress(ValueError):
-        while chunk := os.read(source.fileno(), 65536):
-            target.write(chunk)
-            target.flush()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from stackyard.errors import InvalidInput
 from stackyard.local.argo.expressions import DEPENDS_RESULTS, Condition, seconds_of
@@ -10,6 +10,7 @@ from stackyard.local.argo.fields import check_fields
 
 KIND = ("argoproj.io/v1alpha1", "WorkflowTemplate")
 RETRY_POLICIES = ("Always", "OnFailure", "OnError")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +100,9 @@ def parse(template: Mapping[str, Any]) -> Workflow:
         entrypoint=spec.get("entrypoint", ""),
         parameters=_parameters(spec.get("arguments")),
         templates={each["name"]: _template(each) for each in spec.get("templates") or ()},
-        parallelism=spec.get("parallelism") or None,
+        parallelism=_number(int, spec.get("parallelism"), "spec.parallelism") or None,
         on_exit=spec.get("onExit") or "",
-        deadline_seconds=float(spec["activeDeadlineSeconds"]) if spec.get("activeDeadlineSeconds") else None,
+        deadline_seconds=_number(float, spec.get("activeDeadlineSeconds"), "spec.activeDeadlineSeconds") or None,
         service_account=spec.get("serviceAccountName") or "default",
         volumes=tuple(volume["name"] for volume in spec.get("volumes") or ()),
     )
@@ -131,7 +132,7 @@ def _template(spec: Mapping[str, Any]) -> Template:
         container=spec.get("container"),
         tasks=tuple(_task(each) for each in dag.get("tasks") or ()),
         fail_fast=dag.get("failFast") is not False,
-        retry=_retry(spec["retryStrategy"]) if "retryStrategy" in spec else None,
+        retry=_retry(spec["retryStrategy"], f"template {spec['name']}") if "retryStrategy" in spec else None,
         deadline="" if deadline is None else str(deadline),
         volumes=tuple(volume["name"] for volume in spec.get("volumes") or ()),
         service_account=spec.get("serviceAccountName") or "",
@@ -172,7 +173,7 @@ def _task(spec: Mapping[str, Any]) -> Task:
     )
 
 
-def _retry(spec: Mapping[str, Any]) -> Retry:
+def _retry(spec: Mapping[str, Any], where: str) -> Retry:
     backoff = spec.get("backoff") or {}
     policy = spec.get("retryPolicy") or "OnFailure"
     if policy not in RETRY_POLICIES:
@@ -182,10 +183,20 @@ def _retry(spec: Mapping[str, Any]) -> Retry:
         return seconds_of(backoff[name]) if backoff.get(name) not in (None, "") else None
 
     return Retry(
-        limit=int(spec["limit"]) if spec.get("limit") is not None else None,
+        limit=_number(int, spec.get("limit"), f"{where}: retryStrategy.limit"),
         policy=policy,
         wait_seconds=seconds("duration") or 0.0,
-        factor=float(backoff.get("factor") or 1),
+        factor=_number(float, backoff.get("factor"), f"{where}: retryStrategy.backoff.factor") or 1.0,
         cap_seconds=seconds("cap"),
         max_seconds=seconds("maxDuration"),
     )
+
+
+def _number(kind: type[Number], value: Any, where: str) -> Number | None:
+    if value is None or value == "":
+        return None
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        wanted = "a whole number" if kind is int else "a number"
+        raise InvalidInput(f"{where} is {value!r}: the local runner needs {wanted} there, for example 3.") from None

@@ -130,7 +130,9 @@ def writable(patient: Patient) -> list[Finding]:
         command = f"mv {quoted(wrong, wrong.with_name(wrong.name + '.old'))}"
         return [fail("folder", f"{shown(wrong)} is a file, but must be a folder.", command)]
     else:
-        folders = [top, *(Path(path) for path, _, _ in os.walk(patient.places.folder))]
+        # By name as well: a walk says nothing about a folder that it may not list.
+        own = [patient.places.folder] if patient.exists else []
+        folders = [top, *own, *(Path(path) for path, _, _ in os.walk(patient.places.folder))]
     closed = [folder for folder in folders if not os.access(folder, os.R_OK | os.W_OK | os.X_OK)]
     if not closed:
         return [ok("folder", f"{shown(top)} can be written.")]

@@ -143,6 +143,19 @@ def test_what_could_not_end_well_is_refused(obj, sentence):
     assert sentence in refusal(obj)
 
 
+@pytest.mark.parametrize(
+    ("obj", "sentence"),
+    [
+        (workflow(template(retryStrategy={"limit": "many"})), "template main: retryStrategy.limit is 'many': "),
+        (workflow(template(retryStrategy={"backoff": {"factor": []}})), "template main: retryStrategy.backoff.factor"),
+        (workflow(main(), parallelism="two"), "spec.parallelism is 'two': the local runner needs a whole number"),
+        (workflow(main(), activeDeadlineSeconds="soon"), "spec.activeDeadlineSeconds is 'soon'"),
+    ],
+)
+def test_what_must_be_a_number_is_named_where_it_is_none(obj, sentence):
+    assert sentence in refusal(obj)
+
+
 def test_all_problems_are_reported_together():
     text = refusal(workflow(main(args=["{{retries}}"], volumeMounts=[{"name": "v", "mountPath": "/v"}])))
     assert len(re.findall(r"\n  - ", text)) == 2

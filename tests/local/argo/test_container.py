@@ -1,11 +1,13 @@
 """What a step's processes see of this machine, and that none outlives its container."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import pytest
 
@@ -153,6 +155,23 @@ def test_a_process_that_ignores_sigterm_is_killed(start, monkeypatch):
     result = start(workflow(container("trap '' TERM; while true; do sleep 0.1; done", activeDeadlineSeconds=1)))
     assert time.monotonic() - started < 5
     assert result.phase is Phase.FAILED
+
+
+@pytest.mark.parametrize("place", ["log", "folder"])
+def test_a_full_disk_is_an_error_of_the_step_with_its_reason(start, monkeypatch, place):
+    if place == "log":
+        (start.folder / "logs").mkdir()
+        (start.folder / "logs" / "a.0.log").symlink_to("/dev/full")
+        # Who reads that device never comes to its end.
+        monkeypatch.setattr("stackyard.local.argo.container.Attempt.tail", lambda self: "")
+    else:
+        full = OSError(errno.ENOSPC, "No space left on device", "sitecustomize.py")
+        monkeypatch.setattr("stackyard.local.argo.container.shutil.copyfile", mock.Mock(side_effect=full))
+    tasks = task("a", "step"), task("b", "step", "a")
+    result = start(workflow(container("echo told; sleep 20", "step"), dag(*tasks)))
+    assert result.seconds < 10, "a step whose log cannot be written goes on for nobody"
+    assert phases(result) == {"a": "Error", "b": "Omitted"}
+    assert "No space left on device" in result.steps[0].message
 
 
 def test_python_files_that_each_step_unpacks_are_compiled_once_a_run(start, tmp_path):

@@ -106,9 +106,10 @@ def test_a_disk_that_fills_up_is_told_with_the_figure_and_where(places, free, le
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root writes everywhere, without setpriv")
-def test_a_folder_that_cannot_be_written_is_named_and_its_owner_opens_it_again(places):
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_a_folder_that_cannot_be_written_is_named_and_its_owner_opens_it_again(places, mode):
     places.folder.mkdir(parents=True)
-    places.folder.chmod(0o500)
+    places.folder.chmod(mode)
     script = (
         "import sys; from pathlib import Path; from stackyard.local.doctor import installation, finding\n"
         "from stackyard.local.places import Places\n"
