@@ -5,6 +5,7 @@ The program's own prints go to standard error, so that they cannot be mistaken f
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -82,6 +83,7 @@ def main() -> int:
 
     request = None
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         request = Request(**json.loads(sys.stdin.read()))
         return _serve(request, emit)
     except UserError as error:

@@ -43,20 +43,10 @@ def run_child(
     request: Request, environment: Mapping[str, str], on_event: Callable[[dict[str, Any]], None] = lambda event: None
 ) -> Outcome:
     """Runs one request to its end; failed steps are in the outcome. Raises Refused or Crashed when there is none."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stackyard.program.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=dict(environment),
-        cwd=request.root,
-        text=True,
-        # If this process alone is killed, nobody works beside the child.
-        pass_fds=state.held_locks(),
-    )
-    assert process.stdin and process.stdout
     outcome = Outcome()
     trouble: UserError | None = None
-    with process, _interrupts_are_the_childs():
+    with _interrupts_are_the_childs(), _started(request, environment) as process:
+        assert process.stdin and process.stdout
         # A child that ended before it read all of it is told of below, by its status.
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(request.to_json())
@@ -80,6 +70,24 @@ def run_child(
     if outcome.deployment is None:
         raise Crashed(f"the program's process ended with status {process.returncode} before it reported a result")
     return outcome
+
+
+def _started(request: Request, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    # The child inherits this, and takes interrupts once it can report them: none meets its imports.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stackyard.program.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environment),
+            cwd=request.root,
+            text=True,
+            # If this process alone is killed, nobody works beside the child.
+            pass_fds=state.held_locks(),
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

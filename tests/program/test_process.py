@@ -1,13 +1,15 @@
 """The child in which a program runs: one that dies early, and one that is interrupted."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from stackyard.program.child import Request
-from stackyard.program.process import Crashed, run_child
+from stackyard.program.process import Crashed, Refused, run_child
+from tests.stack_captures import ROOT
 
 pytestmark = pytest.mark.local
 
@@ -32,6 +34,20 @@ def test_a_child_that_dies_before_it_read_its_request_is_told_of_by_its_status(m
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(Crashed, match="ended with status 1 before it reported a result"):
         run_child(request("capture", prior={"more than a pipe holds": "x" * 1_000_000}), {})
+
+
+def test_an_interrupt_that_meets_the_childs_imports_is_reported_like_any_other(monkeypatch):
+    start = subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        process = start(*arguments, **options)
+        process.send_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(Refused, match="interrupted. Nothing was changed here") as refused:
+        run_child(request("capture"), {"PYTHONPATH": str(ROOT)})
+    assert refused.value.exit_status == 130
 
 
 @pytest.mark.parametrize(
