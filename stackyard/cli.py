@@ -75,6 +75,10 @@ _STREAMS = (Path("/dev"), Path("/dev/fd"))
 def _write(path: Path, text: str) -> None:
     from stackyard.program.state import write_private
 
+    real = Path(os.path.realpath(path))
+    if path.is_dir() or not real.parent.is_dir():
+        reason = "it is a folder" if path.is_dir() else f"there is no folder {real.parent}"
+        raise InvalidInput(f"{path} cannot be written: {reason}; name a file in a folder that exists")
     try:
         if path.absolute().parent in _STREAMS or (path.exists() and not path.is_file()):
             # Pipes and devices stay what they are. Appended: /dev/stdout may be a file in which more stands.
@@ -82,7 +86,7 @@ def _write(path: Path, text: str) -> None:
                 stream.write(text)
         else:
             # A capture may hold secrets in clear. A link stays, and what it leads to is written.
-            write_private(Path(os.path.realpath(path)), text)
+            write_private(real, text)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}; name a file in a folder that exists") from None
 

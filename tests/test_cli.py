@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stackyard import cli
+from stackyard.errors import InvalidInput
 
 
 @pytest.fixture
@@ -55,6 +56,14 @@ def test_a_capture_is_added_to_a_file_that_the_shell_opened(captured, tmp_path):
     with log.open("a") as opened:  # as `--output /dev/stdout >> log` does
         captured(f"/dev/fd/{opened.fileno()}")
     assert log.read_text() == "before\na capture\n"
+
+
+@pytest.mark.parametrize(("output", "reason"), [("{}", "is a folder"), ("{}/no/x", "no folder"), ("", "is a folder")])
+def test_a_capture_needs_a_file_in_a_folder_that_exists(captured, tmp_path, output, reason):
+    arguments = ["capture", "--stack", "dev", "--output", output.format(tmp_path)]
+    refused = CliRunner().invoke(cli.app, arguments).exception
+    assert isinstance(refused, InvalidInput) and reason in str(refused)
+    assert list(tmp_path.iterdir()) == [], "nothing is made on the way"
 
 
 @pytest.mark.parametrize(
