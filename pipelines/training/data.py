@@ -40,8 +40,8 @@ class SourceData:
 def read_source(source: str = PACKAGE) -> SourceData:
     """Reads `source`: the package's name, or the URI of a folder with the same files.
 
-    A missing column is left missing: validation reports it. Raises DataRejected for files that cannot be read or
-    joined at all, InvalidInput when there is no such source.
+    A missing column is left missing: validation reports it; only the columns that join the files have to be there.
+    Raises DataRejected for files that cannot be read or joined at all, InvalidInput when there is no such source.
     """
     folder = _package_folder() if source == PACKAGE else source
     flights_name = next((name for name in FLIGHT_FILES if storage.exists(storage.join(folder, name))), None)
@@ -67,8 +67,7 @@ def join_weather(flights: Frame, weather: Frame) -> Frame:
 
     Observations stand in for the forecast that would be known beforehand: a little optimistic, and documented so.
     """
-    if any(key not in frame.columns for key in JOIN_KEY for frame in (flights, weather)):
-        return flights
+    _refuse_missing_keys(flights, weather)
     key = list(JOIN_KEY)
     repeated = weather[weather.duplicated(key)]
     if len(repeated):
@@ -78,7 +77,38 @@ def join_weather(flights: Frame, weather: Frame) -> Frame:
         )
         raise DataRejected([failure], "ingestion")
     observed = weather.drop(columns=[name for name in WEATHER_DATE_COLUMNS if name in weather.columns])
-    return flights.merge(observed, on=key, how="left")
+    try:
+        return flights.merge(observed, on=key, how="left")
+    except ValueError as error:  # pandas refuses to compare numbers with text
+        cause = str(error).splitlines()[0]
+        whole = Failure(month="all", column="weather", check="joins flights", failing=len(weather), examples=cause)
+        raise DataRejected(_unlike_keys(flights, weather) or [whole], "ingestion") from error
+
+
+def _refuse_missing_keys(flights: Frame, weather: Frame) -> None:
+    """Unjoined, every weather column would be reported as missing, and the cause would not."""
+    failures = [
+        Failure(month="all", column=key, check=f"column present in {name}", failing=1)
+        for name, frame in (("flights", flights), (WEATHER_FILE, weather))
+        for key in JOIN_KEY
+        if key not in frame.columns
+    ]
+    if failures:
+        raise DataRejected(failures, "ingestion")
+
+
+def _unlike_keys(flights: Frame, weather: Frame) -> list[Failure]:
+    return [
+        Failure(
+            month="all",
+            column=key,
+            check=f"same type in flights and {WEATHER_FILE}",
+            failing=len(flights),
+            examples=", ".join(str(value) for frame in (flights, weather) for value in frame[key].head(1)),
+        )
+        for key in JOIN_KEY
+        if flights[key].dtype != weather[key].dtype
+    ]
 
 
 def _package_folder() -> str:

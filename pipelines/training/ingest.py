@@ -11,12 +11,14 @@ from pipelines import manifest, storage
 from pipelines.manifest import FileEntry, Manifest
 from pipelines.training.data import PACKAGE, read_source
 from pipelines.training.failures import DataRejected, Failure
-from pipelines.training.frames import Frame
+from pipelines.training.frames import Frame, Series
 from pipelines.training.months import month_range, parse_month
 from stackyard.errors import InvalidInput
 
 DATASET = "flights"
-PARTITION_COLUMNS = ("year", "month")
+# The statistics that the flights come from start in 1987: https://www.transtats.bts.gov, on-time performance.
+YEARS = range(1987, 2101)
+PARTITION_RANGES = {"year": YEARS, "month": range(1, 13)}
 ROW_GROUP_ROWS = 65_536
 
 
@@ -40,7 +42,8 @@ def ingest(bucket_uri: str, first: str, last: str, *, source: str = PACKAGE) -> 
 
     The same source gives the same bytes, so ingesting a month again changes nothing. A month of the source's years
     without flights becomes an empty file, which validation rejects. Raises InvalidInput for a range that is no range
-    or lies outside the source's years, DataRejected when rows cannot be told apart by month.
+    or lies outside the source's years, DataRejected when rows cannot be told apart by month or
+    cannot be stored.
     """
     months = month_range(first, last)
     data = read_source(source)
@@ -48,12 +51,12 @@ def ingest(bucket_uri: str, first: str, last: str, *, source: str = PACKAGE) -> 
     _refuse_outside(months, data.flights)
     folder = storage.join(bucket_uri, DATASET)
     entries, written = list[FileEntry](), list[str]()
-    for month in months:
-        frame = _rows_of(data.flights, month)
-        content, name = to_parquet(frame), f"{month}.parquet"
+    # All months before the first is written: a refused source must not replace files of an earlier ingestion.
+    for month, rows, content in [_encoded(data.flights, month) for month in months]:
+        name = f"{month}.parquet"
         if storage.write_if_changed(storage.join(folder, name), content):
             written.append(month)
-        entries.append(FileEntry(name=name, month=month, rows=len(frame), sha256=storage.sha256(content)))
+        entries.append(FileEntry(name=name, month=month, rows=rows, sha256=storage.sha256(content)))
     described = Manifest(dataset=DATASET, source=data.source, files=tuple(entries))
     return Dataset(
         manifest_uri=manifest.save(described, folder),
@@ -105,6 +108,35 @@ def from_parquet(content: bytes) -> Frame:
     return pq.read_table(io.BytesIO(content)).to_pandas()
 
 
+def _encoded(flights: Frame, month: str) -> tuple[str, int, bytes]:
+    """The month, its number of rows, and its file."""
+    frame = _rows_of(flights, month)
+    try:
+        return month, len(frame), to_parquet(frame)
+    except (ValueError, OverflowError) as error:
+        cause = str(error).splitlines()[0]
+        whole = Failure(month=month, column="(rows)", check="fits into Parquet", failing=len(frame), examples=cause)
+        raise DataRejected(list(_unstorable(month, frame)) or [whole], "ingestion") from error
+
+
+def _unstorable(month: str, frame: Frame) -> Iterator[Failure]:
+    for name in frame.columns:
+        values = [value for value in frame[name].drop_duplicates() if not _storable(value)]
+        if values:
+            failing, examples = int(frame[name].isin(values).sum()), ", ".join(str(value) for value in values[:3])
+            yield Failure(month=month, column=name, check="fits into Parquet", failing=failing, examples=examples)
+
+
+def _storable(value: object) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.scalar(value)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def _rows_of(flights: Frame, month: str) -> Frame:
     year, number = parse_month(month)
     return flights[(flights["year"] == year) & (flights["month"] == number)].reset_index(drop=True)
@@ -112,13 +144,19 @@ def _rows_of(flights: Frame, month: str) -> Frame:
 
 def _refuse_unknown_months(flights: Frame) -> None:
     """Without year and month a row belongs to no file, and would be lost silently."""
-    missing = [name for name in PARTITION_COLUMNS if name not in flights.columns]
+    import pandas as pd
+
+    missing = [name for name in PARTITION_RANGES if name not in flights.columns]
     failures = [Failure(month="all", column=name, check="column present", failing=1) for name in missing]
     if not missing:
-        stray = flights[~flights["month"].isin(range(1, 13))]
-        if len(stray):
-            values = ", ".join(str(value) for value in stray["month"].drop_duplicates().head(3))
-            failures.append(Failure(month="all", column="month", check="1 to 12", failing=len(stray), examples=values))
+        for name, possible in PARTITION_RANGES.items():
+            # One text makes text of the whole column; the numbers in it are not at fault.
+            numbers: Series = pd.to_numeric(flights[name], errors="coerce")
+            stray = flights[~numbers.isin(possible)]
+            if len(stray):
+                values = ", ".join(str(value) for value in stray[name].drop_duplicates().head(3))
+                check = f"{possible[0]} to {possible[-1]}"
+                failures.append(Failure(month="all", column=name, check=check, failing=len(stray), examples=values))
         if flights.empty:
             failures.append(Failure(month="all", column="(rows)", check="at least one flight", failing=0))
     if failures:

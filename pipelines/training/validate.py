@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.training.failures import DataRejected, Failure, table
 from pipelines.training.frames import Frame, Series
-from pipelines.training.ingest import Dataset, read_months
+from pipelines.training.ingest import YEARS, Dataset, read_months
 from pipelines.training.months import days_in, parse_month
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class NumberRule:
 # Units as in the source: clock times HHMM local, minutes, miles, °F, %, degrees, mph, inches, millibars.
 # Null limits are about twice the worst month of 2013.
 NUMBERS = {
-    "year": NumberRule(low=1987, high=2100),
+    "year": NumberRule(low=YEARS[0], high=YEARS[-1]),
     "month": NumberRule(low=1, high=12),
     "day": NumberRule(low=1, high=31),
     "hour": NumberRule(low=0, high=23),
@@ -231,7 +231,8 @@ def _failures(month: str, frame: Frame, schema: pa.DataFrameSchema, cases: Frame
     whole = {check.error for check in schema.checks or ()}
     for (column, check), group in cases.groupby(["column", "check"], sort=False, dropna=False):
         if check == "column_in_dataframe":
-            yield Failure(month=month, column=str(group["failure_case"].iloc[0]), check="column present", failing=1)
+            for name in group["failure_case"]:
+                yield Failure(month=month, column=str(name), check="column present", failing=1)
         elif check.startswith("dtype("):
             yield _type_failure(month, frame, column)
         elif column in wrong_type or check in whole:

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,47 @@ def test_rows_of_an_impossible_month_are_not_lost_silently(planted, tmp_path: Pa
     folder = planted(lambda flights: flights.assign(month=flights["month"].where(flights.index != 7, 13)))
     with pytest.raises(DataRejected, match=r"month +1 to 12 +1 +13"):
         ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=folder)
+
+
+@pytest.mark.parametrize(
+    ("year", "reported"),
+    [("1913", "1913"), ("", "nan"), ("2013.5", "2013.5"), ("MMXIII", "MMXIII"), (None, "nan")],
+    ids=["another century", "null", "fraction", "text", "all null"],
+)
+def test_rows_of_an_impossible_year_are_not_lost_silently(planted, tmp_path: Path, year: str | None, reported: str):
+    def spoil(flights: Any) -> Any:
+        years = flights["year"].astype(str).where(flights.index != 7, year)
+        return flights.assign(year=years if year is not None else None)
+
+    with pytest.raises(DataRejected, match=rf"year +1987 to 2100 +{9_000 if year is None else 1} +{reported}$"):
+        ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=planted(spoil))
+
+
+@pytest.mark.parametrize("name", ["flights", "weather.csv"])
+@pytest.mark.parametrize("column", ["origin", "time_hour"])
+def test_a_missing_join_key_is_named_and_not_the_weather_that_it_costs(planted, tmp_path: Path, name: str, column: str):
+    import pandas as pd
+
+    file = Path(planted(lambda flights: flights)) / f"{name.removesuffix('.csv')}.csv"
+    pd.read_csv(file).drop(columns=column).to_csv(file, index=False)
+    with pytest.raises(DataRejected, match="1 check fails at ingestion") as rejected:
+        ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=str(file.parent))
+    assert [(f.column, f.check) for f in rejected.value.failures] == [(column, f"column present in {name}")]
+
+
+def test_join_keys_of_different_types_are_rejected(planted, tmp_path: Path):
+    folder = planted(lambda flights: flights.assign(time_hour=flights.index))
+    with pytest.raises(DataRejected, match=r"time_hour +same type in flights and weather.csv +\d+ +0, 2013-01-01T"):
+        ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=folder)
+
+
+def test_a_number_too_large_to_store_is_rejected_before_anything_is_written(planted, tmp_path: Path):
+    def spoil(flights: Any) -> Any:
+        return flights.assign(distance=flights["distance"].astype(str).where(flights["month"] == 1, "1" + "0" * 30))
+
+    with pytest.raises(DataRejected, match=r"2013-02 +distance +fits into Parquet +3000 +10{30}$"):
+        ingest(str(tmp_path / "bucket"), "2013-01", "2013-02", source=planted(spoil))
+    assert not (tmp_path / "bucket").exists()
 
 
 def test_a_source_without_a_month_column_is_rejected(planted, tmp_path: Path):

@@ -42,6 +42,11 @@ def test_a_missing_column_is_named_and_nothing_else_is(frame: Any, broken: Any, 
     assert broken(frame.drop(columns=column)) == {(column, "column present"): 1}
 
 
+def test_each_of_several_missing_columns_is_named(frame: Any, broken: Any):
+    missing = ["dest", "hour", "carrier"]
+    assert broken(frame.drop(columns=missing)) == {(column, "column present"): 1 for column in missing}
+
+
 @pytest.mark.parametrize(
     ("column", "value", "check"),
     [
