@@ -93,7 +93,8 @@ def _any_network(value: str) -> str:
 def _network(value: str, example: str) -> ipaddress.IPv4Network:
     try:
         interface = ipaddress.IPv4Interface(value)
-        if "/" not in value:
+        # Python also reads /255.255.0.0 and /016; AWS gets the text as it stands and takes neither.
+        if str(interface) != value:
             raise ValueError
     except ValueError:
         raise refuse(
@@ -282,10 +283,26 @@ Day = Annotated[str, *_rule(_day, {"type": "string", "pattern": r"^[0-9]{4}-[0-9
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, *_rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
 
-_FIELD = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?)(?:/[0-9]{1,2})?(?:,[0-9]{1,2}(?:-[0-9]{1,2})?)*"
-Cron = Annotated[str, *matching(
-    rf"{_FIELD} {_FIELD} {_FIELD} {_FIELD} {_FIELD}",
-    "must be a cron schedule of five numeric fields: minute, hour, day, month, weekday",
-    "the pipeline starts by it, in UTC",
-    "0 3 2 * *",
-)]  # fmt: skip
+# The bounds of Argo's parser, to which Sunday is 0 only: https://github.com/robfig/cron (v3)
+_CRON_NUMBERS = ("[0-5]?[0-9]", "[01]?[0-9]|2[0-3]", "0?[1-9]|[12][0-9]|3[01]", "0?[1-9]|1[0-2]", "0?[0-6]")
+CRON_PATTERN = " ".join(
+    rf"{part}(?:,{part})*"
+    for part in (rf"(?:\*|(?:{number})(?:-(?:{number}))?)(?:/0?[1-9]|/[1-9][0-9])?" for number in _CRON_NUMBERS)
+)
+CRON_RULE = (
+    "must be a cron schedule of five numeric fields: minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6 "
+    "from Sunday"
+)
+
+
+def _cron(value: str) -> str:
+    if not re.fullmatch(CRON_PATTERN, value):
+        raise refuse(CRON_RULE, "the pipeline starts by it, in UTC", fallback="0 3 2 * *")
+    for first, last in re.findall(r"([0-9]+)-([0-9]+)", value):
+        if int(first) > int(last):
+            reason = f"{first}-{last} ends before it begins, and Argo refuses such a range"
+            raise refuse(CRON_RULE, reason, fallback="0 3 2 * *")
+    return value
+
+
+Cron = Annotated[str, *_rule(_cron, {"type": "string", "pattern": f"^(?:{CRON_PATTERN})$"})]

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from stacks.plain import is_mapping
+from stacks.problems import shown
 from stackyard.errors import InvalidInput, UserError
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,10 @@ IMAGES: Mapping[str, Path] = {"pipelines": Path("requirements/pipelines.txt")}
 """Every image that this project builds, with the lock file of what is in it, relative to the project's root."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_RESTORE = (
+    "Every image that runs is named there: restore the file with `git restore stacks/images.lock.yaml`, or write lines "
+    'such as `prod: {pipelines: {digest: "sha256:…"}}`.'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +55,9 @@ def locked_images(environment: str, *, lock: Path = LOCK) -> dict[str, LockedIma
 
     Raises InvalidInput for a lock that nobody could deploy from, with the line that is wrong.
     """
-    document: Any = yaml.safe_load(lock.read_text()) or {}
-    section: Mapping[str, Any] = document.get(environment) or {}
-    return {name: _locked(environment, name, section[name]) for name in sorted(section)}
+    document = _mapping(_document(lock), "stacks/images.lock.yaml")
+    section = _mapping(document.get(environment), f"stacks/images.lock.yaml, {environment}")
+    return {name: _locked(environment, name, section[name]) for name in sorted(section, key=str)}
 
 
 def local_image(name: str, *, root: Path = ROOT) -> str:
@@ -95,6 +100,29 @@ def refuse_example_images(environment: str, images: Iterable[LockedImage]) -> No
             "images that nobody has built, and pods would wait for them for ever. Remove these lines, and what runs in "
             "the images is left out; or write the digests of images that are in the environment's registry."
         )
+
+
+def _document(lock: Path) -> Any:
+    try:
+        return yaml.safe_load(lock.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"stacks/images.lock.yaml cannot be read ({error.strerror}). {_RESTORE}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = error.problem or error.context
+        raise InvalidInput(f"stacks/images.lock.yaml{where}: this is not valid YAML: {problem}. {_RESTORE}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise InvalidInput(f"stacks/images.lock.yaml is not valid YAML in UTF-8. {_RESTORE}") from None
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """A part of the lock; empty where nothing stands."""
+    if value is None:
+        return {}
+    if not is_mapping(value):
+        raise InvalidInput(f"{where}: {shown(value)} is no mapping. {_RESTORE}")
+    return value
 
 
 def _locked(environment: str, name: str, entry: Any) -> LockedImage:

@@ -98,7 +98,9 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
             return "must be a whole number" + (
                 " without quotes" if isinstance(value, str) and value.isdecimal() else ""
             )
-        case "float_type" | "finite_number":
+        case "finite_number":
+            return "must be a finite number"
+        case "float_type":
             return "must be a number" + (" without quotes" if isinstance(value, str) else "")
         case "bool_type":
             return "must be true or false, without quotes"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from stackyard.errors import InvalidInput, UserError
 ROOT = Path(__file__).parents[2]
 PACKAGES = Path(".stackyard") / "packages"
 """Code packages, relative to the project's root. Not committed."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 TEMPLATE, CRON, SUMMARY = "WorkflowTemplate.json", "CronWorkflow.json", "pipeline.json"
 
 
@@ -56,7 +58,7 @@ class CompiledPipeline:
 
 
 def read_compiled(name: str, *, root: Path = ROOT) -> CompiledPipeline:
-    """The committed form. Needs no framework and no code package. Raises InvalidInput when there is none."""
+    """The committed form. Needs no framework and no code package. Raises InvalidInput for none or a broken one."""
     folder = root / "pipelines" / name / "compiled"
     known = sorted(path.parent.name for path in (root / "pipelines").glob("*/declaration.py"))
     if known and name not in known:
@@ -69,13 +71,55 @@ def read_compiled(name: str, *, root: Path = ROOT) -> CompiledPipeline:
             f"Pipeline {name} was never compiled: run `stackyard pipelines compile {name}` and commit what it writes "
             f"to pipelines/{name}/compiled."
         )
-    summary = json.loads((folder / SUMMARY).read_text())
+    declaration, package = _summary(folder / SUMMARY)
     return CompiledPipeline(
         name=name,
-        declaration_digest=summary["declaration"],
-        package=Package(**summary["package"]),
-        template=json.loads((folder / TEMPLATE).read_text()),
-        cron=json.loads((folder / CRON).read_text()) if (folder / CRON).is_file() else None,
+        declaration_digest=declaration,
+        package=package,
+        template=_object(folder / TEMPLATE, "WorkflowTemplate"),
+        cron=_object(folder / CRON, "CronWorkflow") if (folder / CRON).is_file() else None,
+    )
+
+
+def _summary(path: Path) -> tuple[str, Package]:
+    """Digest of the declaration, and the code package."""
+    match _document(path):
+        case {"declaration": str(declaration), "package": {"sha256": str(sha256), "key": str(key)}} if (
+            _SHA256.fullmatch(sha256)
+        ):
+            return declaration, Package(sha256=sha256, key=key)
+        case _:
+            raise _broken(path, "does not name a declaration's digest and a code package with its sha256 and key")
+
+
+def _object(path: Path, kind: str) -> Mapping[str, Any]:
+    """A Kubernetes object as far as the program itself looks into it."""
+    document = _document(path)
+    match document:
+        case {"apiVersion": str(), "kind": str(found), "metadata": {"name": str(), "namespace": str()}, "spec": dict()}:
+            if found == kind:
+                return document
+            raise _broken(path, f"holds a {found}, not a {kind}")
+        case _:
+            raise _broken(path, f"holds no {kind} with a name, a namespace and a spec")
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _broken(path, "is missing") from None
+    except OSError as error:
+        raise _broken(path, f"cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, f"is not readable JSON ({error})") from None
+
+
+def _broken(path: Path, what: str) -> InvalidInput:
+    name = path.parts[-3]
+    return InvalidInput(
+        f"pipelines/{name}/compiled/{path.name} {what}: run `stackyard pipelines compile {name}` and commit what it "
+        "writes there anew."
     )
 
 

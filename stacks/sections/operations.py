@@ -48,12 +48,22 @@ class BuildRunner(Section):
         return self.connection is not RunnerConnection.NONE
 
 
+HIGHEST_BUDGET_USD = 1_000_000_000
+"""No account costs as much in a month, so a larger number is a slip of the keyboard."""
+
+
 class Budget(Section):
     """Monthly budget and its alerts at 50, 80 and 100 percent and on forecast."""
 
     read_by: ClassVar = "`CostGuard`"
 
-    monthly_usd: float = setting("US dollars a month. Has no default: somebody must decide.", 400, gt=0)
+    monthly_usd: float = setting(
+        "US dollars a month. Has no default: somebody must decide.",
+        400,
+        gt=0,
+        le=HIGHEST_BUDGET_USD,
+        allow_inf_nan=False,
+    )
 
 
 class Account(Section):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from stacks.plain import is_list
 from stackyard.errors import InvalidInput
 from stackyard.program import state
 from stackyard.program.child import Request
@@ -71,10 +72,24 @@ def request_for(
         region=settings.environment.region,
         prior=to_document(prior) if prior else None,
         references=references,
-        disabled_default_providers=tuple(config.config.get(DISABLED_DEFAULTS_KEY) or ()),
+        disabled_default_providers=_disabled_defaults(config),
         engine_events=engine_events,
         local=dict(local or {}),
     )
+
+
+def _disabled_defaults(config: StackConfig) -> tuple[str, ...]:
+    """Packages whose default provider a program must not use."""
+    value: Any = config.config.get(DISABLED_DEFAULTS_KEY) or ()
+    if not is_list(value) or not all(isinstance(name, str) for name in value):
+        from stacks.problems import shown
+
+        raise InvalidInput(
+            f"Pulumi.{config.stack}.yaml: {DISABLED_DEFAULTS_KEY} is {shown(value)}, but must be a list of packages' "
+            "names: a resource of theirs without an explicit provider would go to whatever account the machine is "
+            f'logged in to. Valid: {DISABLED_DEFAULTS_KEY}: ["*"]'
+        )
+    return tuple(value)
 
 
 def parse_settings(config: StackConfig) -> Any:

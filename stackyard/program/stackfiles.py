@@ -18,6 +18,8 @@ from stackyard.evaluated import EVALUATED
 
 PROJECT_FILE = "Pulumi.yaml"
 STACK_FILE = re.compile(r"Pulumi\.(?P<stack>.+)\.yaml")
+MOST_VALUES = 10_000
+"""Values of one file, each as often as aliases repeat it: eight lines of aliases to aliases would fill the memory."""
 _SHOWN = 40
 """Characters of a broken value that an error repeats."""
 
@@ -224,6 +226,7 @@ class _CliLoader(_Loader):
     def construct_document(self, node: yaml.Node) -> Any:
         # Contents at once, not later: so a value that contains itself is noticed.
         self.deep_construct = True
+        self._sizes: dict[yaml.Node, int] = {}
         return super().construct_document(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -234,11 +237,29 @@ class _CliLoader(_Loader):
             tag = node.tag.replace(_STANDARD, "!!")
             raise _refused(node, f"the tag `{tag}` is none that a setting may have ({known})")
         try:
-            return super().construct_object(node, deep=deep)
+            value = super().construct_object(node, deep=deep)
         except (ValueError, KeyError):  # such as `!!int foo` and `!!bool maybe`
             kind = node.tag.removeprefix(_STANDARD)
             problem = f"{_shortened(str(node.value))} is no {kind}, or too long for one"
             raise _refused(node, f"{problem}: mend it, or write it in quotes and without a tag to mean text") from None
+        if self._size(node) > MOST_VALUES:
+            raise _refused(
+                node, f"with its aliases written out this holds more than {MOST_VALUES} values: no stack needs so many"
+            )
+        return value
+
+    def _size(self, node: yaml.Node) -> int:
+        """Values in a node and below it. Those below were constructed before it, so theirs are known."""
+        if node not in self._sizes:
+            match node:
+                case yaml.MappingNode():
+                    below = [value for _, value in node.value]
+                case yaml.SequenceNode():
+                    below = node.value
+                case _:
+                    below = []
+            self._sizes[node] = 1 + sum(self._sizes.get(inner, 1) for inner in below)
+        return self._sizes[node]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

@@ -284,6 +284,29 @@ def test_a_pipeline_that_was_never_compiled_is_answered_with_the_command(tmp_pat
     assert "stackyard pipelines compile tiny" in str(error.value)
 
 
+BROKEN_FILES = [
+    ("pipeline.json", "", "is not readable JSON"),
+    ("pipeline.json", "{}", "does not name a declaration's digest and a code package"),
+    ("pipeline.json", "[]", "does not name a declaration's digest and a code package"),
+    ("pipeline.json", '{"declaration": "d", "package": {"sha256": "../x", "key": "k"}}', "does not name"),
+    ("WorkflowTemplate.json", "<<<<<<< HEAD\n{}\n", "is not readable JSON (Expecting value: line 1"),
+    ("WorkflowTemplate.json", "{}", "holds no WorkflowTemplate with a name, a namespace and a spec"),
+    ("WorkflowTemplate.json", None, "is missing"),
+    ("CronWorkflow.json", "{}", "holds no CronWorkflow"),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "words"), BROKEN_FILES, ids=lambda value: str(value)[:20])
+def test_a_broken_compiled_file_is_named_with_the_command_that_writes_it_anew(tmp_path, file, text, words):
+    folder = tmp_path / "pipelines" / "training" / "compiled"
+    shutil.copytree(ROOT / "pipelines" / "training" / "compiled", folder)
+    (folder / file).unlink() if text is None else (folder / file).write_text(text)
+    with pytest.raises(InvalidInput) as error:
+        read_compiled("training", root=tmp_path)
+    assert str(error.value).startswith(f"pipelines/training/compiled/{file} {words}")
+    assert "run `stackyard pipelines compile training`" in str(error.value)
+
+
 def test_an_assets_path_tells_nothing_of_the_machine(tiny, monkeypatch):
     monkeypatch.chdir(ROOT / "stacks")
     assert package_asset_path(tiny[1]) == f"../.stackyard/packages/{tiny[1].package.sha256}.tgz"

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stackyard.program.capture import Format, capture, read_any, render, request_for
+from stackyard.errors import InvalidInput
+from stackyard.program.capture import DISABLED_DEFAULTS_KEY, Format, capture, read_any, render, request_for
 from stackyard.program.deployment import STACK_REFERENCE_TYPE, STACK_TYPE
 from stackyard.program.process import Refused
 from stackyard.program.stackfiles import read_stack, to_environment
@@ -91,6 +93,14 @@ def test_a_capture_in_the_states_format_is_read_back(tmp_path):
     deployment = stack_capture("account")
     file.write_text(render(deployment, Format.STATE), encoding="utf-8")
     assert [r.urn for r in read_any(file)] == [r.urn for r in deployment]
+
+
+@pytest.mark.parametrize("value", [3, "aws", [1]], ids=str)
+def test_disabled_default_providers_must_be_a_list_of_names(value):
+    config = read_stack(ROOT, "dev")
+    broken = replace(config, config={**config.config, DISABLED_DEFAULTS_KEY: value})
+    with pytest.raises(InvalidInput, match=r'Pulumi.dev.yaml: .* must be a list .* Valid: .*: \["\*"\]'):
+        request_for(ROOT, broken, mode="capture")
 
 
 def test_an_unknown_stack_names_the_nearest_one():

@@ -1,6 +1,7 @@
 """Stack files are read as the Pulumi CLI reads them, and broken ones are named with file and line."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ def refused(root, stack="dev") -> str:
         read_stack(root, stack)
     assert "\n" not in str(failure.value), "one sentence"
     return str(failure.value)
+
+
+def alias_bomb(first: str, repeated: str) -> str:
+    """Eight short lines, each nine times the one before."""
+    lines = [
+        f"  kit:{name}: &{name} {repeated.format(', '.join([f'*{before}'] * 9))}"
+        for before, name in pairwise("abcdefgh")
+    ]
+    return "\n".join(["config:", f"  kit:a: &a {first}", *lines])
 
 
 def test_stacks_are_listed_by_their_files(project):
@@ -149,6 +159,8 @@ def test_a_folder_without_a_project_says_so(tmp_path):
         (f"config: {{kit:a: {'1' * 5000}}}", f"'{'1' * 40}…' (5000 characters) is no int, or too long for one"),
         ("config: {kit:a: &a [*a]}", "contains itself"),
         (f"config: {'[' * 900}{']' * 900}", "is nested too deeply"),
+        (alias_bomb("[1, 2, 3]", "[{}]"), "with its aliases written out this holds more than 10000 values"),
+        (alias_bomb("{k: 1}", "{{k: [{}]}}"), "with its aliases written out this holds more than 10000 values"),
         (
             "config: {kit:a: %b}",
             "column 17: this is not valid YAML: found character that cannot start any token, at '%b}'",

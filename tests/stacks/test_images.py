@@ -76,6 +76,26 @@ def test_a_lock_that_nobody_could_deploy_from_is_refused(lock, line, part):
     assert part in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("- dev\n", 'stacks/images.lock.yaml: ["dev"] is no mapping'),
+        ("dev: 5\n", "stacks/images.lock.yaml, dev: 5 is no mapping"),
+        ("staging: {}\n<<<<<<< HEAD\ndev: [\n", "stacks/images.lock.yaml, line 3: this is not valid YAML"),
+        ("dev: 2027-13-45\n", "is not valid YAML"),
+        (f'dev:\n  5: {{digest: "{DIGEST}"}}\n  pipelines: {{digest: "{DIGEST}"}}\n', "There is no image 5"),
+        (None, "stacks/images.lock.yaml cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_lock_of_another_shape_is_one_sentence_that_says_how_to_get_it_back(lock, tmp_path, text, part):
+    path = tmp_path / "absent.yaml" if text is None else lock(text)
+    with pytest.raises(InvalidInput) as error:
+        images.locked_images("dev", lock=path)
+    assert part in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "git restore stacks/images.lock.yaml" in str(error.value) or "This project builds" in str(error.value)
+
+
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
 def test_the_committed_environments_have_every_image_and_mark_it_as_an_example(environment):
     committed = images.locked_images(environment)

@@ -46,6 +46,7 @@ BAD_VALUES = [
     ("network.cidr", "10.0.0.5/16", "10.0.0.5 lies inside 10.0.0.0/16"),
     ("network.cidr", "10.0.0.0", "CIDR notation"),
     ("network.cidr", "fd00::/48", "CIDR notation"),
+    ("network.cidr", "10.16.0.0/255.255.0.0", "CIDR notation"),
     ("network.cidr", "ten", "CIDR notation"),
     ("network.cidr", 10, "must be text"),
     ("network.zones", ["us-east-1a"], "2 or 3 zones"),
@@ -82,6 +83,8 @@ BAD_VALUES = [
     ("cluster.kubernetesVersion", 1.35, "must be text in quotes"),
     ("cluster.publicAccessCidrs", ["0.0.0.0/0"], "whole internet"),
     ("cluster.publicAccessCidrs", ["0.0.0.0/1"], "whole internet"),
+    ("cluster.publicAccessCidrs", ["203.0.113.0/255.255.255.0"], "CIDR notation"),
+    ("cluster.publicAccessCidrs", ["203.0.113.0/024"], "CIDR notation"),
     ("cluster.openToWorldReason", "we do not know who calls, so everybody", "must only be given with"),
     ("cluster.logRetentionDays", 100, "CloudWatch Logs knows no others"),
     ("cluster.adminRoleArns", [], "must have at least 1 entry"),
@@ -117,12 +120,22 @@ BAD_VALUES = [
     ("pipelines[0].team", "trains", "must be one of the teams flights"),
     ("pipelines[0].name", "trainign", "must be one of the pipelines training"),
     ("pipelines[0].schedule", "every day", "five numeric fields"),
+    ("pipelines[0].schedule", "60 3 2 * *", "minute 0-59"),
+    ("pipelines[0].schedule", "0 24 2 * *", "hour 0-23"),
+    ("pipelines[0].schedule", "0 3 0 * *", "day 1-31"),
+    ("pipelines[0].schedule", "0 3 2 13 *", "month 1-12"),
+    ("pipelines[0].schedule", "0 3 * * 7", "weekday 0-6"),
+    ("pipelines[0].schedule", "*/0 * * * *", "five numeric fields"),
+    ("pipelines[0].schedule", "0 22-6 * * *", "22-6 ends before it begins"),
     ("pipelines[0].suspended", 1, "must be true or false"),
     ("serving", {"minReplicas": 5, "maxReplicas": 2}, "must be at most serving.maxReplicas (2)"),
     ("monitoring.retentionDays", 0, "must be at least 1"),
     ("budget.monthlyUsd", 0, "must be more than 0"),
     ("budget.monthlyUsd", -400, "must be more than 0"),
     ("budget.monthlyUsd", "400", "must be a number without quotes"),
+    ("budget.monthlyUsd", float("inf"), "must be a finite number"),
+    ("budget.monthlyUsd", 10**400, "must be"),
+    ("budget.monthlyUsd", 4e9, "must be at most 1000000000"),
     ("ci", {"repository": "example-org/*"}, "without wildcards"),
     ("ci", {"repository": "example-org/stackyard", "stacks": ["account"]}, "must not contain account"),
 ]
@@ -142,3 +155,8 @@ def test_a_bad_value_is_one_sentence_whose_example_mends_it(path, value, words):
     assert problem.reason, "the reason"
     if len(found) == 1 and problem.example:
         repaired(config, problem.example)
+
+
+@pytest.mark.parametrize("schedule", ["0 3 2 * *", "*/15 0-6,22-23 * 1-12/3 1-5", "59 23 31 12 0", "00 03 1,15 * *"])
+def test_a_schedule_that_argo_takes_is_taken(schedule):
+    assert problems(with_value("pipelines[0].schedule", schedule)) == {}
