@@ -1,6 +1,7 @@
 """One environment as the local stack sees it: its stacks in order, the emulated account in place of the real one."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from stackyard.errors import InvalidInput
 from stackyard.local.places import Places
 from stackyard.local.safety import EMULATED_ACCOUNT_ID
 from stackyard.program.capture import parse_settings
-from stackyard.program.stackfiles import StackConfig, read_stack, stack_names
+from stackyard.program.stackfiles import StackConfig, read_stack, stack_names, stack_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,20 @@ class LocalEnvironment:
 
 def local_environment(root: Path, name: str) -> LocalEnvironment:
     """The environment `name` of the checkout. Raises InvalidInput when there is none, or for bad settings."""
-    found = [config for stack in stack_names(root) if _environment_name(config := read_stack(root, stack)) == name]
-    if not found:
-        raise no_such_environment(name, known_environments(root))
+    found = _stacks_of(root, name)
     declared = str(_environment(found[0]).get("accountId", ""))
     places = Places(root, name)
-    stacks = tuple(sorted((_emulated(config, places) for config in found), key=_layer_order))
+    stacks = tuple(_emulated(config, places) for config in found)
     settings = {config.stack: parse_settings(config) for config in stacks}
     return LocalEnvironment(places=places, stacks=stacks, settings=settings, declared_account=declared)
+
+
+def places_and_stacks(root: Path, name: str) -> tuple[Places, tuple[str, ...]]:
+    """Of the environment `name`, what can be told of bad settings too. The stacks are in order, base first.
+
+    Raises InvalidInput when there is no such environment, and for a stack file of it that cannot be read.
+    """
+    return Places(root, name), tuple(config.stack for config in _stacks_of(root, name))
 
 
 def known_environments(root: Path) -> list[str]:
@@ -65,6 +72,38 @@ def known_environments(root: Path) -> list[str]:
 
 def no_such_environment(name: str, known: Sequence[str]) -> InvalidInput:
     return InvalidInput(f"no stack file names the environment {name!r}: choose one of {', '.join(known)}")
+
+
+def _stacks_of(root: Path, name: str) -> list[StackConfig]:
+    readable, broken = _all_stacks(root)
+    found = [config for config in readable if _environment_name(config) == name]
+    for stack, error in broken.items():
+        # Only half of an environment must not be taken for all of it; another's file is no concern of this one.
+        if not found or _may_belong(root, stack, name):
+            raise error
+    if not found:
+        raise no_such_environment(name, known_environments(root))
+    return sorted(found, key=_layer_order)
+
+
+def _all_stacks(root: Path) -> tuple[list[StackConfig], dict[str, InvalidInput]]:
+    """The stacks of the checkout; second: why the others cannot be read, by name."""
+    readable: list[StackConfig] = []
+    broken: dict[str, InvalidInput] = {}
+    for stack in stack_names(root):
+        try:
+            readable.append(read_stack(root, stack))
+        except InvalidInput as error:
+            broken[stack] = error
+    return readable, broken
+
+
+def _may_belong(root: Path, stack: str, name: str) -> bool:
+    """Whether a file that cannot be read looks like one of the environment: by its name, or by a line in it."""
+    if stack == name or stack.startswith(f"{name}-"):
+        return True
+    text = stack_path(root, stack).read_text(encoding="utf-8", errors="replace")
+    return re.search(rf"""\bname["']?:\s*["']?{re.escape(name)}["']?\s*(?:[,}}#]|$)""", text, re.MULTILINE) is not None
 
 
 def _environment(config: StackConfig) -> dict[str, Any]:
@@ -86,7 +125,7 @@ def _emulated(config: StackConfig, places: Places) -> StackConfig:
     values = _replaced(copy.deepcopy(config.config), declared) if len(declared) == 12 else copy.deepcopy(config.config)
     key = f"{config.project}:tracking"
     if isinstance(section := values.get(key), dict) and section:
-        section["uri"] = f"sqlite:///{places.database}"
+        section["uri"] = places.tracking_uri
     return replace(config, config=values)
 
 

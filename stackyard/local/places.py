@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -79,6 +80,13 @@ class Places:
     def database(self) -> Path:
         """MLflow's SQLite database."""
         return self.folder / "mlflow.db"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI of the database."""
+        # SQLAlchemy decodes percent signs and ends a path at the question mark; all else it takes as it is.
+        path = re.sub(r"[%?#]", lambda found: f"%{ord(found[0]):02X}", str(self.database))
+        return f"sqlite:///{path}"
 
     @property
     def kubernetes(self) -> Path:

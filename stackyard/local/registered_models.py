@@ -90,7 +90,7 @@ def read_registry(places: Places, region: str) -> Registry:
 
     if not places.database.exists():
         return Registry(model_name=MODEL_NAME)
-    client = tracking.client(tracking_uri(places))
+    client = tracking.client(places.tracking_uri)
     versions = _versions(client, MODEL_NAME)
     champion = _with_alias(versions, tracking.CHAMPION)
     registry = {
@@ -113,11 +113,6 @@ def _range(months: str) -> str:
     """`2013-01..2013-03` for people."""
     first, _, last = months.partition("..")
     return first if first == last or not last else f"{first} to {last}"
-
-
-def tracking_uri(places: Places) -> str:
-    """MLflow's tracking URI of the environment."""
-    return f"sqlite:///{places.database}"
 
 
 def _versions(client: MlflowClient, model_name: str) -> tuple[ModelVersion, ...]:

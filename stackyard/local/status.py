@@ -8,16 +8,15 @@ from rich.table import Table
 
 from stackyard.local import emulator, mirror
 from stackyard.local.attachment import remembered
-from stackyard.local.environment import local_environment
+from stackyard.local.environment import places_and_stacks
 from stackyard.local.kubernetes.store import Store
-from stackyard.local.places import typed
+from stackyard.local.places import Places, typed
 from stackyard.local.runs import running
 from stackyard.program import state
 
 
 def print_status(root: Path, env: str, console: Console) -> None:
-    environment = local_environment(root, env)
-    places = environment.places
+    places, stacks = places_and_stacks(root, env)
     server = emulator.running(places)
     where = (
         f"runs at {server.endpoint} (pid {server.pid})"
@@ -25,12 +24,12 @@ def print_status(root: Path, env: str, console: Console) -> None:
         else f"does not run; {typed('local up', env)} starts it"
     )
     console.print(f"[bold]{escape(env)}[/]: the emulator {where}")
-    for config in environment.stacks:
-        deployment = state.read(places.state(config.stack))
+    for stack in stacks:
+        deployment = state.read(places.state(stack))
         if deployment is None:
-            console.print(f"  {config.stack}: nothing is provisioned")
+            console.print(f"  {stack}: nothing is provisioned")
             continue
-        table = Table("component", "name", "resources", "recorded", title=config.stack, title_justify="left")
+        table = Table("component", "name", "resources", "recorded", title=stack, title_justify="left")
         for resource in deployment:
             if resource.type.startswith("stackyard:"):
                 children = [r for r in deployment if r.parent == resource.urn and r.custom]
@@ -46,14 +45,17 @@ def print_status(root: Path, env: str, console: Console) -> None:
 
 def down(root: Path, env: str, console: Console) -> None:
     """Takes a last snapshot and stops the emulator. Nothing is lost: `up` provisions and restores."""
-    environment = local_environment(root, env)
-    server = emulator.running(environment.places)
+    places = Places(root, env)
+    if not places.emulator_record.exists():
+        # Asked only then: an emulator that runs must stop whatever the settings say.
+        places_and_stacks(root, env)
+    server = emulator.running(places)
     if server is None:
         console.print(f"{escape(env)}: the emulator does not run")
         return
-    with state.locked(environment.places.lock), running(environment.places):
-        taken = mirror.snapshot(server.endpoint, environment.places)
-        emulator.stop(environment.places)
+    with state.locked(places.lock), running(places):
+        taken = mirror.snapshot(server.endpoint, places)
+        emulator.stop(places)
     console.print(
         f"{escape(env)}: stopped. {taken.objects} objects are kept in the snapshot; "
         f"{typed('local up', env)} brings all back.",

@@ -22,7 +22,6 @@ from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator
 from stackyard.local.environment import LocalEnvironment, local_environment
 from stackyard.local.places import env_option
-from stackyard.local.registered_models import tracking_uri
 from stackyard.local.safety import EMULATED_ACCOUNT_ID, assert_emulator, child_environment
 
 MLFLOW = "mlflow==3.17.2"
@@ -91,7 +90,7 @@ def tool_command(uvx: str) -> list[str]:
 def server_command(uvx: str, environment: LocalEnvironment, port: int) -> list[str]:
     """The server's command: loopback only, one worker, nothing downloaded any more."""
     command, *options = tool_command(uvx)
-    server = ["mlflow", "server", "--backend-store-uri", tracking_uri(environment.places)]
+    server = ["mlflow", "server", "--backend-store-uri", environment.places.tracking_uri]
     return [command, "--offline", *options, *server, "--host", HOST, "--port", str(port), "--workers", "1"]
 
 

@@ -51,6 +51,8 @@ def up(root: Path, name: str, console: Console, *, kubeconfig: Path | None = Non
     environment = local_environment(root, name)
     make_private(environment.places.folder)
     with state.locked(environment.places.lock):
+        if Store(environment.places.kubernetes_objects).discard_damaged():
+            console.print("The local cluster's objects could not be read: all of them are written again.")
         cluster = attachment.attach(environment.places, kubeconfig, console, detach=detach)
         server = emulator.start(environment.places)
         assert_emulator(server.endpoint, environment.account_id)

@@ -115,13 +115,15 @@ class KubernetesProvider:
     def misplaced(self, type_: str, inputs: Values, *, recorded: bool) -> bool:
         """Whether the object is in another cluster than it should be, in none, or should no longer be in one.
 
-        `recorded`: what the state says of it.
+        `recorded`: what the state says of it. What the store does not hold (its file was removed) is in no place.
         """
+        key = _key(type_, inputs)
+        if self.store.owner(key) is None:
+            return True
         if type_ == RELEASE_TYPE:
             return False
         if self.cluster is None:
             return recorded
-        key = _key(type_, inputs)
         served = self.cluster.serves(key.api_version, key.kind)
         return recorded == served or self.store.cluster(key) != (self.cluster.id if served else "")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stacks.plain import is_mapping
 from stackyard.errors import UserError
 from stackyard.program.state import write_private
 
@@ -137,6 +138,15 @@ class Store:
             else:
                 self.path.unlink(missing_ok=True)
 
+    def discard_damaged(self) -> bool:
+        """Forgets all objects of a file that cannot be read; False for one that can be, and for none."""
+        try:
+            self._read()
+        except UserError:
+            self.forget()
+            return True
+        return False
+
     def list(self, *, kind: str | None = None, namespace: str | None = None) -> list[Object]:
         """Objects in the order of their keys; those of every kind and namespace unless one is named."""
         objects = [entry["object"] for _, entry in sorted(self._read()["objects"].items())]
@@ -165,14 +175,17 @@ class Store:
 
     def _read(self) -> dict[str, Any]:
         try:
-            return json.loads(self.path.read_text())
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            if not _is_whole(content):
+                raise ValueError("it does not hold what is written there")
         except FileNotFoundError:
             return {"objects": {}, "revision": 0}
         except ValueError as error:
             raise UserError(
                 f"The local cluster's objects in {self.path} cannot be read ({error}). "
-                "Remove the file and run `stackyard local up`: it writes every object again."
+                "Run `stackyard local up`: it writes every object again."
             ) from error
+        return content
 
     def _write(self, content: Mapping[str, Any]) -> None:
         write_private(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -181,6 +194,15 @@ class Store:
 def uid_of(urn: str) -> str:
     """A UUID that is always the same for one resource."""
     return str(uuid.UUID(bytes=hashlib.sha256(urn.encode()).digest()[:16], version=4))
+
+
+def _is_whole(content: Any) -> bool:
+    if not is_mapping(content) or not isinstance(content.get("revision"), int):
+        return False
+    objects = content.get("objects")
+    return is_mapping(objects) and all(
+        is_mapping(entry) and is_mapping(entry.get("object")) and "owner" in entry for entry in objects.values()
+    )
 
 
 def _text(key: Key) -> str:

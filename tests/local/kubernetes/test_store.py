@@ -91,9 +91,10 @@ def test_lists_are_by_kind_and_namespace_and_in_order(store):
     assert [Key.of(o).kind for o in store.list(namespace="a")] == ["ServiceAccount"]
 
 
-def test_a_damaged_file_is_named_with_the_way_out(store):
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"objects": {"v1 Namespace - a": {}}, "revision": 1}'])
+def test_a_damaged_file_is_named_with_the_way_out(store, text):
     store.path.parent.mkdir()
-    store.path.write_text("{")
+    store.path.write_text(text)
     with pytest.raises(UserError, match=r"objects\.json cannot be read.*stackyard local up"):
         store.list()
 

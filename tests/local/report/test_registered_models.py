@@ -9,7 +9,7 @@ from pipelines import tracking
 from pipelines.models import MODEL_NAME
 from stackyard.local import emulator, safety
 from stackyard.local.places import Places
-from stackyard.local.registered_models import Registry, read_registry, tracking_uri
+from stackyard.local.registered_models import Registry, read_registry
 from tests.local.report.contents import evaluation
 
 REGION = "us-east-1"
@@ -23,7 +23,7 @@ def places(tmp_path_factory):
     places = Places(tmp_path_factory.mktemp("registry"), "local")
     s3 = safety.client("s3", endpoint=emulator.start(places).endpoint)
     s3.create_bucket(Bucket=BUCKET)
-    client = tracking.client(tracking_uri(places))
+    client = tracking.client(places.tracking_uri)
     experiment = client.create_experiment("flight-delay", artifact_location=f"s3://{BUCKET}/mlflow")
     client.create_registered_model(MODEL_NAME)
     for number in (1, 2):
