@@ -45,7 +45,7 @@ def test_an_interrupt_that_meets_the_childs_imports_is_reported_like_any_other(m
         return process
 
     monkeypatch.setattr(subprocess, "Popen", interrupted)
-    with pytest.raises(Refused, match="interrupted. Nothing was changed here") as refused:
+    with pytest.raises(Refused, match="Nothing was changed here") as refused:
         run_child(request("capture"), {"PYTHONPATH": str(ROOT)})
     assert refused.value.exit_status == 130
 
