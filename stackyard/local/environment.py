@@ -49,20 +49,12 @@ class LocalEnvironment:
 
 def local_environment(root: Path, name: str) -> LocalEnvironment:
     """The environment `name` of the checkout. Raises InvalidInput when there is none, or for bad settings."""
-    found = _stacks_of(root, name)
+    found = stacks_of(root, name)
     declared = str(_environment(found[0]).get("accountId", ""))
     places = Places(root, name)
     stacks = tuple(_emulated(config, places) for config in found)
     settings = {config.stack: parse_settings(config) for config in stacks}
     return LocalEnvironment(places=places, stacks=stacks, settings=settings, declared_account=declared)
-
-
-def places_and_stacks(root: Path, name: str) -> tuple[Places, tuple[str, ...]]:
-    """Of the environment `name`, what can be told of bad settings too. The stacks are in order, base first.
-
-    Raises InvalidInput when there is no such environment, and for a stack file of it that cannot be read.
-    """
-    return Places(root, name), tuple(config.stack for config in _stacks_of(root, name))
 
 
 def known_environments(root: Path) -> list[str]:
@@ -74,7 +66,11 @@ def no_such_environment(name: str, known: Sequence[str]) -> InvalidInput:
     return InvalidInput(f"no stack file names the environment {name!r}: choose one of {', '.join(known)}")
 
 
-def _stacks_of(root: Path, name: str) -> list[StackConfig]:
+def stacks_of(root: Path, name: str) -> list[StackConfig]:
+    """The stacks of the environment `name` in order, base first, whatever their settings say.
+
+    Raises InvalidInput when there is no such environment, and for a stack file of it that cannot be read.
+    """
     readable, broken = _all_stacks(root)
     found = [config for config in readable if _environment_name(config) == name]
     for stack, error in broken.items():

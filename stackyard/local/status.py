@@ -8,7 +8,7 @@ from rich.table import Table
 
 from stackyard.local import emulator, mirror
 from stackyard.local.attachment import remembered
-from stackyard.local.environment import places_and_stacks
+from stackyard.local.environment import stacks_of
 from stackyard.local.kubernetes.store import Store
 from stackyard.local.places import Places, typed
 from stackyard.local.runs import running
@@ -16,7 +16,7 @@ from stackyard.program import state
 
 
 def print_status(root: Path, env: str, console: Console) -> None:
-    places, stacks = places_and_stacks(root, env)
+    places, stacks = Places(root, env), [config.stack for config in stacks_of(root, env)]
     server = emulator.running(places)
     where = (
         f"runs at {server.endpoint} (pid {server.pid})"
@@ -48,7 +48,7 @@ def down(root: Path, env: str, console: Console) -> None:
     places = Places(root, env)
     if not places.emulator_record.exists():
         # Asked only then: an emulator that runs must stop whatever the settings say.
-        places_and_stacks(root, env)
+        stacks_of(root, env)
     server = emulator.running(places)
     if server is None:
         console.print(f"{escape(env)}: the emulator does not run")
