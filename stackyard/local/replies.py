@@ -3,6 +3,7 @@
 A client marks each call of a step: `X-Stackyard-Call: TOKEN/OPERATION/HASH/OCCURRENCE`. The same mark is the same call.
 """
 
+import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -122,7 +123,7 @@ def header(environ: dict[str, Any], name: str) -> str:
     return environ.get(f"HTTP_{name.upper().replace('-', '_')}", "")
 
 
-def discard_body(environ: dict[str, Any]) -> None:
-    """Reads what a request still has to say: left in the socket, it would be taken for the next request."""
+def read_body(environ: dict[str, Any]) -> None:
+    """Reads a request to its end, which stays there to be read: left in the socket, it would begin the next request."""
     size = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
-    environ["wsgi.input"].read(size)
+    environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size))

@@ -6,7 +6,6 @@ Started by `emulator.start` as `python -m stackyard.local.server`. Its own pages
 """
 
 import argparse
-import io
 import json
 import os
 import signal
@@ -37,9 +36,9 @@ from stackyard.local.replies import (
     Replies,
     Reply,
     StartResponse,
-    discard_body,
     execute,
     header,
+    read_body,
 )
 
 # Verbs of AWS operations that change nothing.
@@ -86,17 +85,21 @@ def _operation_name(environ: dict[str, Any], path: str) -> str | None:
         return parts[3]
     query = environ.get("QUERY_STRING", "")
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        query = body.decode("utf-8", "replace") or query
+        read_body(environ)
+        query = environ["wsgi.input"].getvalue().decode("utf-8", "replace") or query
     return parse_qs(query).get("Action", [None])[0] if "Action=" in query else None
 
 
 class Application:
-    """WSGI application: our pages, everything else to moto, counted; a marked change is carried out once."""
+    """WSGI application: our pages, everything else to moto, counted; a marked change is carried out once.
+
+    One request at a time reaches moto, whose models are not thread-safe: a role listed while another one is created
+    ends in a 500. The interpreter's lock lets no two of them compute at once anyway.
+    """
 
     def __init__(self, backend: Callable[..., Iterable[bytes]], owner: str) -> None:
-        self._backend, self._owner = backend, owner
+        self._owner = owner
+        self._moto, self._one_at_a_time = backend, threading.Lock()
         self._lock = threading.Lock()
         self._mutating: Counter[str] = Counter()
         self._reads = 0
@@ -118,7 +121,7 @@ class Application:
         if mutating and (call := header(environ, CALL_HEADER)):
             reply, remembered = self._replies.answer(call, lambda: self._change(name, environ))
             if remembered:
-                discard_body(environ)
+                read_body(environ)
             return reply.send(start_response)
         if mutating and (undo := header(environ, UNDO_HEADER)):
             reply = self._change(name, environ)
@@ -127,6 +130,12 @@ class Application:
             return reply.send(start_response)
         self._count(name, mutating)
         return self._backend(environ, start_response)
+
+    def _backend(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        # Before anybody waits for this request: a slow sender holds up only itself.
+        read_body(environ)
+        with self._one_at_a_time:
+            return self._moto(environ, start_response)
 
     def _change(self, name: str, environ: dict[str, Any]) -> Reply:
         self._count(name, True)

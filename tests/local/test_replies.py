@@ -3,7 +3,9 @@
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -269,6 +271,25 @@ def test_the_server_forgets_what_a_reset_or_an_undo_removed(forgetting: tuple[st
     ask(application, method, path, **headers)
 
     assert ask(application, "PUT", "/bucket", **MARKED)[0] == b"answer 3"
+
+
+def test_the_server_lets_one_request_at_a_time_into_moto():
+    at_work, most = 0, 0
+
+    def backend(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.01)
+        at_work -= 1
+        start_response("200 OK", [])
+        return [b""]
+
+    application = Application(backend, "owner")
+    marks = [{}, *({"HTTP_X_STACKYARD_CALL": f"token/CreateBucket/1/{number}"} for number in range(3))]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda mark: ask(application, "PUT", "/bucket", **mark), marks * 2))
+    assert most == 1
 
 
 @pytest.mark.local

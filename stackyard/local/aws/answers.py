@@ -102,7 +102,10 @@ def explain(error: Exception, where: str, inputs: Mapping[str, Any], tries: int 
     """One sentence for a failed call; inputs whose value AWS repeats are named."""
     after = f" ({tries} tries)" if tries > 1 else ""
     if not isinstance(error, ClientError):
-        return f"{where} failed{after}: {error}. Is the emulator running? `stackyard local status` tells."
+        if isinstance(error, ResponseParserError):
+            log = "its log (emulator.log beside the state) ends with the reason"
+            return f"{where} failed{after}: the emulator broke down; {log}"
+        return f"{where} failed{after}: {error}. Is the emulator running? `stackyard local status` tells"
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
     said = f"{code(error)}: {message}"
     if THROTTLED.search(code(error)):
