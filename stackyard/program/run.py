@@ -117,20 +117,29 @@ def run(
 
 
 async def _to_its_outputs(program: Callable[[], Any]) -> None:
-    """Runs the program until its outputs are known or one has failed.
+    """Runs the program until its outputs are known or one has failed, also when the program itself fails.
 
     The SDK itself then waits for them one at a time, and looks through all that are left each time: a quarter of the
     time of a stack. What failed is left to it.
     """
-    started = program()
-    if isawaitable(started):
-        await started
+    try:
+        started = program()
+        if isawaitable(started):
+            await started
+    except Exception:
+        # The SDK waits for what was begun before it tells.
+        await _known_or_failed()
+        raise
     stack: Any = settings.get_root_resource()
     # What `pulumi.run` was given begins only after this, and outputs may wait for it.
     if stack._async_program is not None:
         return
     # The SDK closes the exports here, before it waits: what an apply adds later counts nowhere.
     stack._finish()
+    await _known_or_failed()
+
+
+async def _known_or_failed() -> None:
     while pending := list(_outstanding()):
         try:
             await asyncio.gather(*pending)

@@ -15,7 +15,11 @@ OVERLAY = "kubernetes:karpenter.sh/v1alpha1:NodeOverlay"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
-def _shared(**args):
+# For arguments that are refused, which happens before anybody looks at either.
+NOT_NEEDED = {"cluster": None, "autoscaler": None}
+
+
+def _provisioned():
     k8s = cluster()
     scaler = NodeAutoscaler(
         "nodes",
@@ -28,10 +32,13 @@ def _shared(**args):
             after=[k8s],
         ),
     )
+    return {"cluster": k8s, "autoscaler": scaler}
+
+
+def _shared(**args):
     defaults = {
-        "cluster": k8s,
+        **({} if "cluster" in args else _provisioned()),
         "cluster_name": "acme-dev",
-        "autoscaler": scaler,
         "capacity": Capacity.SPOT,
         "max_nodes": 4,
         "image_alias": "al2023@v20260724",

@@ -5,7 +5,7 @@ import pytest
 from components.capacity import Capacity
 from components.gpu_sharing import GpuSharing, GpuSharingMode
 from stackyard.local.kubernetes.schemas import validate
-from tests.components.pools import NODE_CLASS, NODE_POOL, OVERLAY, deleted_in, gpu_pool, requirement, spec
+from tests.components.pools import NODE_CLASS, NODE_POOL, NOT_NEEDED, OVERLAY, deleted_in, gpu_pool, requirement, spec
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -281,4 +281,4 @@ MIXED_CUTS = {"instance_types": ["p4d.24xlarge", "p5.48xlarge"], "sharing": CUT,
 )
 def test_what_cannot_work_is_refused_with_the_reason(capture, make, args, sentence):
     with pytest.raises(ValueError, match=sentence):
-        capture(make, **args)
+        capture(make, **NOT_NEEDED, **args)

@@ -5,7 +5,7 @@ import pytest
 from components.capacity import Capacity
 from components.node_pool_spec import ReplacementWindow
 from stackyard.local.kubernetes.schemas import validate
-from tests.components.pools import NODE_CLASS, NODE_POOL, OVERLAY, cpu_pool, deleted_in, requirement, spec
+from tests.components.pools import NODE_CLASS, NODE_POOL, NOT_NEEDED, OVERLAY, cpu_pool, deleted_in, requirement, spec
 
 
 def test_nodes_run_one_release_of_the_image_and_never_the_latest(capture):
@@ -175,8 +175,6 @@ def test_outputs_are_registered(capture):
         ({"max_nodes": 0}, "max_nodes 0 is not possible"),
         ({"idle_minutes": 0}, "idle_minutes 0 is not possible"),
         ({"termination_grace_hours": 0}, "termination_grace_hours 0 is not possible"),
-        ({"disk_size_gb": 8}, "a root volume of 8 GB is not possible"),
-        ({"disk_size_gb": 20_000}, "gp3 has at most 16384"),
         ({"capacity": Capacity.RESERVATION}, "names no reservation: Karpenter takes capacity only from those"),
         ({"reservation_ids": ["cr-1"]}, "of capacity spot names reservations, which it would pay for and not use"),
         (
@@ -187,10 +185,18 @@ def test_outputs_are_registered(capture):
 )
 def test_what_cannot_work_is_refused(capture, args, sentence):
     with pytest.raises(ValueError, match=sentence):
-        capture(cpu_pool, **args)
+        capture(cpu_pool, **NOT_NEEDED, **args)
 
 
 @pytest.mark.parametrize(("start", "hours"), [(24, 1), (-1, 1), (0, 0), (0, 25)])
 def test_a_window_lies_within_a_day(start, hours):
     with pytest.raises(ValueError, match="is not possible: it starts at 0 to 23 and has 1 to 24 hours"):
         ReplacementWindow(start_hour=start, hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"), [(8, "a root volume of 8 GB is not possible"), (20_000, "gp3 has at most 16384")]
+)
+def test_a_disk_that_ec2_cannot_have_is_refused(capture, size, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        capture(cpu_pool, disk_size_gb=size)
