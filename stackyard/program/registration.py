@@ -23,10 +23,6 @@ class AliasSpec:
     parent_urn: str = ""
     no_parent: bool = False
 
-    @property
-    def names_parent(self) -> bool:
-        return bool(self.urn or self.parent_urn or self.no_parent)
-
 
 # The units of Go's durations that make sense for a resource: https://pkg.go.dev/time#ParseDuration
 _UNITS = {"h": 3600, "m": 60, "s": 1}

@@ -119,11 +119,6 @@ HOLDS_NO_DATA: frozenset[str] = frozenset(
 """Types that the program makes again as they were."""
 
 
-def is_stateful(type_: str) -> bool:
-    """Whether data goes with a resource of this type."""
-    return type_ in STATEFUL
-
-
 def is_classified(type_: str) -> bool:
     """Whether somebody has decided what goes with a resource of this type."""
     return type_ in STATEFUL or type_ in LOSS_ACCEPTED or type_ in HOLDS_NO_DATA

@@ -200,7 +200,7 @@ def continued(base: Program, head: Program) -> set[int]:
 def _truthful(entry: Entry, old: Mapping[int, Entry], head: Mapping[int, Entry], found: set[int]) -> bool:
     """Whether an alias by parts leads to the old URN: the present parent must be the old one, whatever it is called."""
     (spec,) = entry.aliases
-    if spec.names_parent:
+    if spec.urn or spec.parent_urn or spec.no_parent:
         return True
     return entry.parent is None or entry.parent in found
 

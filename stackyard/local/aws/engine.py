@@ -28,9 +28,6 @@ class AwsProvider:
             cluster_ca=cluster_ca,
         )
 
-    def handles(self, type_: str) -> bool:
-        return type_ in self._rows
-
     def validate(self, type_: str, urn: str, inputs: Mapping[str, Value]) -> None:
         """Raises ProviderError with every problem that the models can tell; makes no call."""
         self._step(type_, urn, inputs).plan_create()

@@ -35,9 +35,6 @@ class KubernetesProvider:
         self.notes: set[str] = set()
         """What a person should know about the checks, for example that an older schema was used."""
 
-    def handles(self, type_: str) -> bool:
-        return type_.startswith(TYPE_PREFIX)
-
     def validate(self, type_: str, urn: str, inputs: Values) -> None:
         """Raises InvalidInput with everything that the cluster would refuse. Reads and writes nothing."""
         if type_ == RELEASE_TYPE:
