@@ -39,13 +39,6 @@ def release(**inputs):
     return usual | {"repositoryOpts": {"repo": "https://charts.example.com"}} | inputs
 
 
-def test_it_handles_kubernetes_types_and_no_others(provider):
-    assert provider.handles(NAMESPACE)
-    assert provider.handles(RELEASE_TYPE)
-    assert not provider.handles("aws:s3/bucket:Bucket")
-    assert not provider.handles("pulumi:providers:kubernetes")
-
-
 def test_ids_and_outputs_are_those_of_the_real_provider(namespaced):
     applied = namespaced.create(ACCOUNT, "urn:sa", account())
     assert applied.id == "pipelines/training"
