@@ -9,13 +9,12 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 
+from pipelines import cron
 from stackyard.errors import InvalidInput
 
 PIPELINES = Path(__file__).parent
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
-# Argo accepts the five fields of cron(8): https://argo-workflows.readthedocs.io/en/release-4.0/cron-workflows/
-_CRON = re.compile(r"[\d*,/-]+( [\d*,/A-Za-z-]+){4}")
 NAME_LIMIT = 24
 """Characters. Service accounts, roles and workflow names carry the pipeline's name as a part."""
 
@@ -108,9 +107,9 @@ class PipelineDeclaration:
                 f"Pipeline {self.name!r}: a name is 1 to {NAME_LIMIT} of a-z and 0-9 and begins with a letter, "
                 "since it becomes a Python package, a workflow and part of a role's name. Example: training."
             )
-        if self.schedule is not None and not _CRON.fullmatch(self.schedule):
+        if self.schedule is not None and (reason := cron.why_refused(self.schedule)):
             raise InvalidInput(
-                f"Pipeline {self.name}: schedule {self.schedule!r} is not a cron expression of five fields, "
+                f"Pipeline {self.name}: schedule {self.schedule!r} {cron.RULE}: {reason}; "
                 "for example 0 4 1 * * (04:00 on the first of each month)."
             )
 

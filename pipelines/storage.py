@@ -81,13 +81,22 @@ def write_if_changed(uri: str, data: bytes) -> bool:
 
 
 def exists(uri: str) -> bool:
-    """Whether an object lies at the URI; a folder is not an object."""
+    """Whether an object lies at the URI; a folder is not an object. Raises StorageError when the bucket is missing."""
     bucket_key = _s3(uri)
     if bucket_key is None:
         return _path(uri).is_file()
     bucket, key = bucket_key
     try:
         _call(uri, "read", lambda: _client().head_object(Bucket=bucket, Key=key))
+    except ObjectNotFound:
+        return _appears(uri, bucket, key)
+    return True
+
+
+def _appears(uri: str, bucket: str, key: str) -> bool:
+    # A HEAD's bare 404 tells no missing bucket from a missing object; a GET does, with the same permissions.
+    try:
+        _call(uri, "read", lambda: _client().get_object(Bucket=bucket, Key=key)["Body"].close())
     except ObjectNotFound:
         return False
     return True
@@ -138,7 +147,11 @@ def _call(uri: str, verb: str, request: Any) -> Any:
         if code in MISSING_OBJECT_CODES:
             raise ObjectNotFound(_missing(uri)) from None
         if code == "NoSuchBucket":
-            raise StorageError(f"{uri} cannot be {verb}: the bucket does not exist. Deploy the stack first.") from None
+            bucket = uri.removeprefix("s3://").partition("/")[0]
+            raise StorageError(
+                f"{uri} cannot be {verb}: the bucket {bucket} does not exist. Correct its name, or deploy the stack "
+                "that makes it first."
+            ) from None
         raise StorageError(f"{uri} cannot be {verb}: S3 answered {code} ({error}).") from error
     except BotoCoreError as error:
         raise StorageError(f"{uri} cannot be {verb}: {error}") from error

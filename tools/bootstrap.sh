@@ -15,25 +15,36 @@ fail() {
     exit 1
 }
 
+# By what it prints: a program that is no Python may well end with 0.
 supported() {
-    "$1" -c 'import sys; sys.exit((3, 11) > sys.version_info or sys.version_info >= (3, 13))' 2>/dev/null
+    found=$("$1" -c 'import sys; print("supported" if (3, 11) <= sys.version_info < (3, 13) else "")' 2>/dev/null) &&
+        [ "$found" = supported ]
 }
 
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
-        supported "$PYTHON" || fail "PYTHON=$PYTHON is $(describe "$PYTHON"), and Stackyard needs Python 3.11 or 3.12."
+        supported "$PYTHON" || fail "PYTHON=$PYTHON: $PYTHON $(describe "$PYTHON"), and Stackyard needs Python 3.11 or" \
+            "3.12. Name one with make PYTHON=/path/to/python3.11 up, or leave PYTHON away: one on PATH is found."
         python=$PYTHON
         return
     fi
     for python in python3.11 python3.12 python3; do
         if supported "$python"; then return; fi
     done
-    fail "Stackyard needs Python 3.11 or 3.12, and python3 is $(describe python3): install one of them, or name one" \
+    fail "Stackyard needs Python 3.11 or 3.12, and python3 $(describe python3): install one of them, or name one" \
         "that is not on PATH with make PYTHON=/path/to/python3.11 up."
 }
 
 describe() {
-    "$1" -c 'import platform; print("Python", platform.python_version())' 2>/dev/null || echo "not a Python that runs"
+    if ! command -v "$1" >/dev/null 2>&1; then
+        echo "is not there, or cannot be run"
+        return
+    fi
+    found=$("$1" -c 'import platform; print("Python", platform.python_version())' 2>/dev/null) || found=
+    case $found in
+    "Python "*) echo "is $found" ;;
+    *) echo "is not a Python that runs" ;;
+    esac
 }
 
 find_uv() {
@@ -88,7 +99,7 @@ install() {
 find_python
 python=$("$python" -c 'import sys; print(sys.executable)')
 find_uv
-echo "Installing $lock with $(describe "$python"), $("$uv" --version | cut -d ' ' -f 1,2)."
+echo "Installing $lock with $("$python" --version), $("$uv" --version | cut -d ' ' -f 1,2)."
 echo "  $(sed -n 's/^# downloads: /Downloads: /p' "$lock")"
 echo "  Goes to:   .venv, and uv's cache $("$uv" cache dir)"
 make_venv

@@ -64,12 +64,13 @@ def destroy(
             if not include_data:
                 # What stays lives in the emulator's memory alone until then.
                 mirror.snapshot(server.endpoint, environment.places)
+            others = _other_regions(environment)
             for config in reversed(environment.stacks):
                 kept += _destroy_stack(environment, config, server.endpoint, console, include_data=include_data)
             if include_data:
                 _delete_final_snapshots(server.endpoint, environment.region)
             if not kept:
-                remains = inventory.inventory(server.endpoint, region=environment.region)
+                remains = inventory.inventory(server.endpoint, region=environment.region, others=others)
         if cluster:
             store = Store(environment.places.kubernetes_objects)
             # What the stacks had is gone by now, if there was an emulator to destroy them with.
@@ -81,6 +82,16 @@ def destroy(
             mirror.drop(environment.places)
             shutil.rmtree(environment.places.folder, ignore_errors=True)
     return Destroyed(kept=tuple(kept), remains=remains, left_on=left_on)
+
+
+def _other_regions(environment: LocalEnvironment) -> set[str]:
+    """Where replicas of data buckets lie or are to lie: what the states hold may be older than the settings."""
+    found: set[str] = set()
+    for stack, settings in environment.settings.items():
+        found |= {bucket.replica_region for bucket in settings.data_buckets if bucket.replica_region}
+        recorded = state.read(environment.places.state(stack)) or ()
+        found |= {region for r in recorded if r.custom and isinstance(region := r.outputs.get("region"), str)}
+    return found - {environment.region}
 
 
 def _delete_final_snapshots(endpoint: str, region: str) -> None:

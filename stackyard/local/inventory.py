@@ -3,7 +3,7 @@
 Default resources are told by their own attributes (IsDefault, a reserved name, AWS as the owner), not by recorded ids.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,7 @@ LISTINGS = (
     Listing("iam", "group", "list_groups", "Groups", "GroupName"),
     Listing("iam", "OIDC provider", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
     Listing("logs", "log group", "describe_log_groups", "logGroups", "logGroupName"),
+    Listing("logs", "metric filter", "describe_metric_filters", "metricFilters", "filterName"),
     Listing("ecr", "repository", "describe_repositories", "repositories", "repositoryName"),
     Listing("eks", "cluster", "list_clusters", "clusters", ""),
     Listing("rds", "database", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
@@ -112,6 +113,9 @@ LISTINGS = (
         "DBParameterGroups",
         "DBParameterGroupName",
         _not_below("DBParameterGroupName", "default."),
+    ),
+    Listing(
+        "rds", "event subscription", "describe_event_subscriptions", "EventSubscriptionsList", "CustSubscriptionId"
     ),
     Listing("sns", "topic", "list_topics", "Topics", "TopicArn"),
     Listing("sns", "subscription", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
@@ -152,14 +156,27 @@ LISTINGS = (
 )
 
 
-def inventory(endpoint: str, *, region: str = "us-east-1") -> dict[str, list[str]]:
+_GLOBAL = frozenset({"s3", "iam", "budgets"})
+"""Services whose lists are the same in every region."""
+
+
+def inventory(endpoint: str, *, region: str = "us-east-1", others: Iterable[str] = ()) -> dict[str, list[str]]:
     """What exists in `region` (and in the global services): sorted names per `service label`; empty if all is gone.
 
-    Leaves out what a new account has, our own notes, and what `pending_deletion` lists. Reads only.
+    What exists in `others`, further regions, stands under `service label in REGION`. Leaves out what a new account
+    has, our own notes, and what `pending_deletion` lists. Reads only.
     """
+    found = _listed(LISTINGS, endpoint, region)
+    regional = [listing for listing in LISTINGS if listing.service not in _GLOBAL]
+    for other in sorted(set(others) - {region}):
+        found |= {f"{label} in {other}": names for label, names in _listed(regional, endpoint, other).items()}
+    return found
+
+
+def _listed(listings: Iterable[Listing], endpoint: str, region: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     answers: dict[str, list[Item]] = {}
-    for listing in LISTINGS:
+    for listing in listings:
         entries = answers[listing.label] = _entries(listing, endpoint, region)
         kept = [entry for entry in entries if listing.keep(entry, answers)]
         names = [str(entry[listing.name] if listing.name else entry) for entry in kept]

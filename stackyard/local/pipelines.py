@@ -22,6 +22,7 @@ from stackyard.local.places import Places, typed
 from stackyard.local.runs import PipelineRun, StepRun, running, succeeded_as_declared
 from stackyard.local.safety import assert_emulator, child_environment
 from stackyard.program import state
+from stackyard.program.child import INTERRUPTED
 from stackyard.program.deployment import Deployment
 from stackyard.program.values import plain
 
@@ -34,6 +35,12 @@ SIGNS = {"finished": "[green]✓[/]", "retried": "[yellow]↻[/]", "failed": "[r
 
 class RunFailed(UserError):
     """A pipeline's run did not succeed."""
+
+
+class RunInterrupted(RunFailed):
+    """Somebody stopped the run."""
+
+    exit_status = INTERRUPTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +135,8 @@ def run_deployed(root: Path, env: str, name: str, parameters: Mapping[str, str],
 
 
 def _finish(result: Any, record: PipelineRun, target: Deployed, console: Console, root: Path) -> None:
+    from stackyard.local.argo.results import Phase
+
     if result.succeeded:
         mirror.snapshot(target.endpoint, target.places)
         console.print(
@@ -139,8 +148,10 @@ def _finish(result: Any, record: PipelineRun, target: Deployed, console: Console
         console.print(escape(_readable(step.log_tail)), soft_wrap=True)
         if step.logs:
             console.print(f"[dim]{escape(_shown(step.logs[-1], root))}[/]")
-    names = ", ".join(step.template for step in result.failed_steps) or result.message
-    raise RunFailed(f"{record.run_id} {str(result.phase).lower()}: {names}")
+    names = ", ".join(step.template for step in result.failed_steps)
+    if result.phase is Phase.INTERRUPTED:
+        raise RunInterrupted(f"{record.run_id} was interrupted{f' at {names}' if names else ''}")
+    raise RunFailed(f"{record.run_id} {str(result.phase).lower()}: {names or result.message}")
 
 
 def _readable(log: str) -> str:

@@ -1,12 +1,14 @@
-"""`stackyard local destroy` of an environment outside us-east-1: what it looks for lies in the environment's region."""
+"""`stackyard local destroy` outside us-east-1: it looks in the environment's region, and in those of its replicas."""
 
 import io
 
 import pytest
+import yaml
 from rich.console import Console
 
 from stackyard.local import emulator, safety
 from stackyard.local.destroy import destroy
+from stackyard.local.up import up
 from tests.local.small_project import STACK, Project
 
 pytestmark = pytest.mark.local
@@ -35,3 +37,28 @@ def test_what_no_state_knows_is_found_and_final_snapshots_go_in_the_environments
     left = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
     assert left == [], "data that nobody would ever look for again"
     assert emulator.running(project.places()), "what remains can be looked at"
+
+
+def orphan(project: Project, region: str) -> str:
+    kms = safety.client("kms", endpoint=emulator.start(project.places()).endpoint, region=region)
+    return kms.create_key()["KeyMetadata"]["KeyId"]
+
+
+def test_what_is_left_where_the_settings_have_a_replica_is_found(project):
+    file = project.root / "stacks" / "Pulumi.local.yaml"
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    settings["config"]["stackyard:dataBuckets"][0]["replicaRegion"] = "eu-west-1"
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    key = orphan(project, "eu-west-1")
+    remains = destroy(project.root, STACK, Console(file=io.StringIO()), include_data=True).remains
+    assert remains == {"kms key in eu-west-1": [key]}
+
+
+def test_what_is_left_where_only_the_state_has_something_is_found(project):
+    program = project.root / "stacks" / "__main__.py"
+    bucket = 'aws.s3.Bucket("replica", region="eu-west-1", opts=on_aws)\n'
+    program.write_text(program.read_text(encoding="utf-8") + bucket, encoding="utf-8")
+    up(project.root, STACK, Console(file=io.StringIO()))
+    key = orphan(project, "eu-west-1")
+    remains = destroy(project.root, STACK, Console(file=io.StringIO()), include_data=True).remains
+    assert remains == {"kms key in eu-west-1": [key]}

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from stackyard.local.runs import latest
 from stackyard.program import state
 from stackyard.program.journal import replay
 from tests.local.checkouts import ROOT, Checkout, make_checkout
@@ -24,10 +25,26 @@ def checkout(tmp_path):
     checkout.stop()
 
 
+@pytest.fixture(scope="module")
+def provisioned(tmp_path_factory):
+    """A checkout whose environment is there, for what leaves it as it is."""
+    checkout = make_checkout(tmp_path_factory.mktemp("provisioned") / "checkout")
+    result = checkout.run("local", "up")
+    assert result.returncode == 0, result.stdout + result.stderr
+    yield checkout
+    checkout.stop()
+
+
 def started(checkout: Checkout) -> subprocess.Popen[str]:
     """An `up` that has created its first resource of AWS."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stackyard", "local", "up"],
+    process = begun(checkout, "local", "up")
+    read_until(process, "aws:", "created")
+    return process
+
+
+def begun(checkout: Checkout, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stackyard", *arguments],
         cwd=checkout.root,
         env={
             "PATH": os.environ["PATH"],
@@ -42,11 +59,14 @@ def started(checkout: Checkout) -> subprocess.Popen[str]:
         # A CI that runs in a shell's background hands down that Ctrl-C is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def read_until(process: subprocess.Popen[str], *words: str) -> None:
     assert process.stdout
     for line in process.stdout:
-        if "aws:" in line and "created" in line:
-            return process
-    raise AssertionError("it ended before it created anything")
+        if all(word in line for word in words):
+            return
+    raise AssertionError(f"it ended before it said {words}")
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
@@ -95,6 +115,22 @@ def test_two_interrupts_stop_at_once_and_the_journal_stays_readable(checkout):
     assert known(checkout), "what was done is known"
     assert checkout.run("local", "up").returncode == 0
     assert "no changes" in checkout.run("local", "up").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "at_work"), [((), "▸ ingest"), (("--inline",), "Workflow starting")], ids=["deployed", "inline"]
+)
+def test_an_interrupted_pipeline_ends_as_every_interrupted_command_does(provisioned, options, at_work):
+    process = begun(provisioned, "pipelines", "run", "training", *options)
+    read_until(process, at_work)
+    interrupt(process)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "Traceback (most recent call last)" not in told
+    if not options:
+        run = latest(provisioned.places(), "training")
+        assert run is not None and run.status == "Interrupted"
+        assert f"{run.run_id} was interrupted at ingest" in told
 
 
 WAITS = """

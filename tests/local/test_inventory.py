@@ -149,3 +149,33 @@ def test_another_region_is_another_list(client, endpoint):
     client("sqs").create_queue(QueueName="q")
     assert "sqs queue" in inventory(endpoint, region=REGION)
     assert inventory(endpoint, region="us-west-2") == {}
+
+
+@pytest.mark.local
+def test_other_regions_are_listed_by_name_and_global_services_once(client, endpoint):
+    client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=TRUST)
+    client("s3").create_bucket(Bucket="bucket")
+    for region in (REGION, "us-west-2"):
+        safety.client("logs", endpoint=endpoint, region=region).create_log_group(logGroupName="/flows")
+    assert inventory(endpoint, region=REGION, others=(REGION, "us-west-2", "eu-central-1")) == {
+        "iam role": ["role"],
+        "s3 bucket": ["bucket"],
+        "logs log group": ["/flows"],
+        "logs log group in us-west-2": ["/flows"],
+    }
+
+
+@pytest.mark.local
+def test_who_is_told_of_a_databases_events_and_what_counts_log_lines_are_listed_until_they_are_gone(client, endpoint):
+    topic = client("sns").create_topic(Name="alarms")["TopicArn"]
+    client("rds").create_event_subscription(SubscriptionName="events", SnsTopicArn=topic, Enabled=True)
+    client("logs").create_log_group(logGroupName="/trail")
+    counted = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+    client("logs").put_metric_filter(
+        logGroupName="/trail", filterName="root", filterPattern="x", metricTransformations=[counted]
+    )
+    found = inventory(endpoint, region=REGION)
+    assert (found["rds event subscription"], found["logs metric filter"]) == (["events"], ["root"])
+    client("rds").delete_event_subscription(SubscriptionName="events")
+    client("logs").delete_metric_filter(logGroupName="/trail", filterName="root")
+    assert set(inventory(endpoint, region=REGION)) == {"sns topic", "logs log group"}

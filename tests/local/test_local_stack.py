@@ -9,9 +9,10 @@ import pytest
 
 from stackyard.local import emulator, inventory
 from stackyard.local.runs import running
-from stackyard.local.safety import client
+from stackyard.local.safety import DUMMY_ACCESS_KEY_ID, client
 from stackyard.program import state
 from tests.local.checkouts import Checkout, make_checkout
+from tests.local.traps import planted, recorded, trapped
 
 pytestmark = pytest.mark.local
 
@@ -131,12 +132,16 @@ def test_every_service_is_empty_after_a_destroy_with_data(checkout, monkeypatch)
     from stackyard.local import destroy as destroying
 
     up(checkout)
-    endpoint = checkout.endpoint()
-    assert inventory.inventory(endpoint), "there is something to destroy"
+    server = emulator.running(checkout.places())
+    assert server and inventory.inventory(server.endpoint), "there is something to destroy"
     monkeypatch.setattr(destroying.emulator, "stop", lambda places: False)
-    destroying.destroy(checkout.root, "local", Console(quiet=True), include_data=True)
-    monkeypatch.undo()
-    assert inventory.inventory(endpoint) == {}
+    try:
+        destroying.destroy(checkout.root, "local", Console(quiet=True), include_data=True)
+        assert inventory.inventory(server.endpoint) == {}
+    finally:
+        monkeypatch.undo()
+        # Its record goes with the environment: nobody else would find it.
+        os.kill(server.pid, signal.SIGTERM)
 
 
 def test_dev_runs_on_the_emulated_account_and_says_so(checkout):
@@ -160,23 +165,15 @@ def test_bad_settings_are_refused_before_anything_starts(checkout):
     assert emulator.running(checkout.places()) is None
 
 
-def test_planted_credentials_and_endpoints_are_never_used(checkout):
-    planted = checkout.root / ".aws"
-    planted.mkdir()
-    (planted / "config").write_text("[default]\nendpoint_url = http://192.0.2.1\n[profile p]\nregion = x\n")
-    (planted / "credentials").write_text("[default]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n")
-    result = checkout.run(
-        "local",
-        "up",
-        AWS_PROFILE="p",
-        AWS_ACCESS_KEY_ID="AKIAREAL",
-        AWS_SECRET_ACCESS_KEY="real",
-        AWS_ENDPOINT_URL="http://192.0.2.1",
-        HTTPS_PROXY="http://192.0.2.1:3128",
-    )
-    assert result.returncode == 0, result.stderr
-    users = client("sts", endpoint=checkout.endpoint()).get_caller_identity()
-    assert users["Account"] == "123456789012"
+def test_planted_credentials_and_endpoints_are_used_by_no_request(checkout):
+    endpoint = emulator.start(checkout.places()).endpoint
+    with trapped() as (url, visits), recorded(endpoint) as keys:
+        for command in (("local", "up"), ("local", "refresh", "--yes"), ("local", "destroy", "--yes")):
+            result = checkout.run(*command, **planted(checkout, url))
+            assert result.returncode == 0, result.stdout + result.stderr
+        assert visits == [], "a command went where the planted settings lead"
+    assert set(keys) == {DUMMY_ACCESS_KEY_ID}, "every request is ours, and signed with keys that open nothing"
+    assert len(keys) > 500, "the recording holds what the commands asked"
 
 
 def test_a_killed_emulator_is_provisioned_again_and_the_buckets_contents_are_back(checkout):

@@ -5,9 +5,7 @@ import importlib.util
 import io
 import os
 import signal
-import socket
 import sqlite3
-import threading
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +15,9 @@ import pytest
 from pipelines import models
 from stackyard.local import emulator
 from stackyard.local.runs import latest
-from stackyard.local.safety import child_environment, client
+from stackyard.local.safety import DUMMY_ACCESS_KEY_ID, child_environment, client
 from tests.local.checkouts import Checkout, make_checkout
+from tests.local.traps import PLANTED_KEY, planted, recorded, trapped
 
 pytestmark = pytest.mark.local
 
@@ -50,33 +49,8 @@ def champion(checkout):
 @pytest.fixture
 def trap():
     """An address on this machine that nobody may ask; and how often it was."""
-    visits: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer():
-            while True:
-                try:
-                    connection, address = server.accept()
-                except OSError:
-                    return
-                visits.append(str(address))
-                connection.close()
-
-        threading.Thread(target=answer, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", visits
-        server.shutdown(socket.SHUT_RDWR)
-
-
-def planted(checkout: Checkout, url: str) -> dict[str, str]:
-    """What may lie about on a developer's machine, in the environment and in files, all of it leading to `url`."""
-    folder = checkout.root / ".aws"
-    folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(f"[default]\nendpoint_url = {url}\n[profile p]\nendpoint_url = {url}\n")
-    (folder / "credentials").write_text("[default]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n")
-    endpoints = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "METAFLOW_S3_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL")
-    others = ("MLFLOW_TRACKING_URI", "METAFLOW_SERVICE_URL", "HTTP_PROXY", "HTTPS_PROXY")
-    keys = {"AWS_PROFILE": "p", "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_SECRET_ACCESS_KEY": "real"}
-    return keys | {name: url for name in endpoints + others}
+    with trapped() as found:
+        yield found
 
 
 def tracking_uri(checkout: Checkout) -> str:
@@ -209,12 +183,14 @@ def test_planted_credentials_and_endpoints_are_used_by_no_step(checkout, trap):
     url, visits = trap
     # The first step asks S3 for the source, and ends there: the emulator has none.
     missing = ("--set", "source=s3://stackyard-nowhere/flights")
-    result = checkout.run(*TRAINING, *missing, **planted(checkout, url))
+    with recorded(checkout.endpoint()) as keys:
+        result = checkout.run(*TRAINING, *missing, **planted(checkout, url))
     assert result.returncode == 1
     assert "s3://stackyard-nowhere/flights" in result.stdout, result.stdout + result.stderr
     run = latest(checkout.places(), "training")
     assert run is not None and [step.name for step in run.steps if step.status == "Failed"] == ["ingest"]
     assert visits == [], "a step, or the command itself, went where the planted settings lead"
+    assert set(keys) == {DUMMY_ACCESS_KEY_ID}, "the emulator was asked, by nobody with other keys than ours"
 
 
 def test_planted_credentials_and_endpoints_change_no_capture(checkout, trap):
@@ -223,7 +199,7 @@ def test_planted_credentials_and_endpoints_change_no_capture(checkout, trap):
     told = checkout.run("capture", "--stack", "local", **planted(checkout, url))
     assert usual.returncode == told.returncode == 0, usual.stderr + told.stderr
     assert told.stdout == usual.stdout
-    assert "AKIAREAL" not in told.stdout and url not in told.stdout
+    assert PLANTED_KEY not in told.stdout and url not in told.stdout
     assert visits == []
 
 

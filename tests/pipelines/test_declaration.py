@@ -54,7 +54,7 @@ def test_a_name_that_cannot_be_package_workflow_and_role_is_refused(name):
 def test_a_schedule_has_five_fields(schedule):
     with pytest.raises(InvalidInput) as error:
         replace(PLAIN, schedule=schedule)
-    assert "five fields" in str(error.value)
+    assert "five numeric fields" in str(error.value)
 
 
 @pytest.mark.parametrize("wrong", [{"cpu": 0}, {"memory_mb": 32}, {"gpu": -1}])

@@ -1,5 +1,6 @@
 """A folder and a bucket behave alike; a write happens whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,20 @@ def test_names_below_a_prefix_are_sorted_relative_and_not_those_of_a_neighbour(r
     assert storage.names_below(storage.join(root, "none")) == []
 
 
-def test_a_bucket_that_does_not_exist_asks_for_a_deployment(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "ask",
+    [storage.read_bytes, storage.exists, storage.names_below, lambda uri: storage.write_bytes(uri, b"")],
+    ids=["read", "exists", "names", "write"],
+)
+def test_a_bucket_that_does_not_exist_is_named_and_asks_for_a_deployment(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], object]
+):
     moto = pytest.importorskip("moto", reason="moto comes with the group `local`")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws(), pytest.raises(storage.StorageError, match=r"the bucket does not exist\. Deploy the stack"):
-        storage.read_bytes("s3://never-made/file")
+    with moto.mock_aws(), pytest.raises(storage.StorageError) as refused:
+        ask("s3://never-made/file")
+    assert not isinstance(refused.value, storage.ObjectNotFound), "the bucket is missing, not an object in it"
+    assert "the bucket never-made does not exist. Correct its name, or deploy the stack" in str(refused.value)
 
 
 def test_other_schemes_are_refused():
