@@ -49,6 +49,8 @@ class BucketAccess:
         ]
 
     def _listing(self, prefix: str) -> Statement:
+        # Whoever asks for an object that is not there hears so only with this, judged with its key as the prefix;
+        # elsewhere S3 answers 403: https://github.com/ceph/ceph/pull/68577 does as AWS does.
         return Statement(
             actions=["s3:ListBucket"],
             resources=[self.bucket_arn],
