@@ -17,7 +17,6 @@ from stackyard.local.places import Places
 if TYPE_CHECKING:
     import boto3
     import botocore.session
-    from botocore.loaders import Loader
 
 EMULATED_ACCOUNT_ID = "123456789012"
 """The account that moto answers for (moto.core.DEFAULT_ACCOUNT_ID)."""
@@ -140,6 +139,7 @@ def bare_session() -> "botocore.session.Session":
     """A new botocore session that reads no environment variable, no file and no service model but botocore's own."""
     import botocore.configprovider as botocore_config
     import botocore.session
+    from botocore.loaders import Loader
 
     # Every variable keeps its default and loses its environment name and its name in the configuration file.
     variables = cast(dict[str, Any], botocore_config.BOTOCORE_DEFAUT_SESSION_VARIABLES)  # pyright: ignore[reportUnknownMemberType]
@@ -148,17 +148,10 @@ def bare_session() -> "botocore.session.Session":
     }
     unnamed["config_file"] = unnamed["credentials_file"] = (None, None, os.devnull, None)
     bare = botocore.session.Session(session_vars=unnamed)
-    bare.register_component("data_loader", _service_models())
-    return bare
-
-
-@cache
-def _service_models() -> "Loader":
-    """One for all sessions: it keeps what it has read, and the endpoints alone take a tenth of a second."""
-    from botocore.loaders import Loader
-
     # Without the default search paths ~/.aws/models cannot change what a call means.
-    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    bare.register_component("data_loader", loader)
+    return bare
 
 
 def client(service: str, *, endpoint: str, region: str = "us-east-1") -> Any:

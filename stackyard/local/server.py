@@ -26,7 +26,6 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from stackyard.local.emulated_buckets import let_a_destroy_pass_locks, tell_of_eventbridge
-from stackyard.local.emulated_clusters import give_clusters_their_security_group
 from stackyard.local.emulator import IDENTITY_PATH, PRODUCT, REQUESTS_PATH, Record, started_at, write_record
 from stackyard.local.replies import (
     CALL_HEADER,
@@ -225,6 +224,9 @@ def listen(port: int) -> socket.socket:
 
 def mend_the_emulator() -> None:
     """Before its first request: what moto does otherwise than AWS, where the local stack depends on it."""
+    # moto's EC2 takes a second to import, which tests of this module need not wait for.
+    from stackyard.local.emulated_clusters import give_clusters_their_security_group
+
     mend_policy_statements()
     give_versions_exact_dates()
     give_clusters_their_security_group()
