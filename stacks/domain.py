@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from pipelines import cron
 from stacks.problems import MISSING, refuse
 from stacks.versions import KUBERNETES_VERSIONS, next_allowed
 
@@ -29,6 +30,9 @@ SHARED_RANGE = ipaddress.IPv4Network("100.64.0.0/10")
 TAG_KEY_LENGTH, TAG_VALUE_LENGTH = 128, 256
 TAG_PUNCTUATION = "_.:/=+-@"
 TAG_RULE = "letters, digits, spaces and _ . : / = + - @"
+
+LONGEST_NAME = 30
+"""Characters of a Name."""
 
 PLACEHOLDER = re.compile(
     r"(?i)<[^<>]*>|change[-_ ]?me|replace[-_ ]?me|to[-_ ]?do|fix[-_ ]?me|tbd|your[-_ ][a-z0-9_ -]+|x{3,12}|\.{3}|\?+"
@@ -86,11 +90,11 @@ def _vpc_sized(value: str, network: ipaddress.IPv4Network, example: str) -> str:
 
 
 def _any_network(value: str) -> str:
-    _network(value, "203.0.113.0/24")
+    _network(value, "203.0.113.0/24", of_vpc=False)
     return value
 
 
-def _network(value: str, example: str) -> ipaddress.IPv4Network:
+def _network(value: str, example: str, *, of_vpc: bool = True) -> ipaddress.IPv4Network:
     try:
         interface = ipaddress.IPv4Interface(value)
         # Python also reads /255.255.0.0 and /016; AWS gets the text as it stands and takes neither.
@@ -98,15 +102,27 @@ def _network(value: str, example: str) -> ipaddress.IPv4Network:
             raise ValueError
     except ValueError:
         raise refuse(
-            "must be an IPv4 network in CIDR notation", "the VPC and its rules are written in networks", example
+            "must be an IPv4 network in CIDR notation",
+            "the VPC and its rules are written in networks",
+            MISSING if of_vpc else _one_address(value),
+            fallback=example,
         ) from None
     if interface.ip != interface.network.network_address:
         raise refuse(
             "must start at the first address of its network",
             f"{interface.ip} lies inside {interface.network}, and AWS would silently use that one",
-            str(interface.network) if interface.network.prefixlen <= SMALLEST_USUAL_PREFIX else example,
+            example if of_vpc and interface.network.prefixlen > SMALLEST_USUAL_PREFIX else str(interface.network),
         )
     return interface.network
+
+
+def _one_address(value: str) -> Any:
+    """A single machine as a network; MISSING for what is none, or is the first address of a network."""
+    try:
+        address = ipaddress.IPv4Address(value)
+    except ValueError:
+        return MISSING
+    return f"{address}/32" if int(address) % 256 else MISSING
 
 
 def _account_id(value: str) -> str:
@@ -181,8 +197,9 @@ DIRECTIONS = "central|north|south|east|west|northeast|northwest|southeast|southw
 REGION_PATTERN = rf"(?:af|ap|ca|cn|eu|il|me|mx|sa|us|us-gov)-(?:{DIRECTIONS})-[1-9]"
 
 Name = Annotated[str, *matching(
-    r"(?=[a-z0-9-]{1,30}$)[a-z](?:-?[a-z0-9])*",
-    "must be lower-case letters, digits and single hyphens, start with a letter, and have at most 30 characters",
+    rf"(?=[a-z0-9-]{{1,{LONGEST_NAME}}}$)[a-z](?:-?[a-z0-9])*",
+    "must be lower-case letters, digits and single hyphens, start with a letter, and have at most "
+    f"{LONGEST_NAME} characters",
     "it becomes part of names in AWS and Kubernetes, which accept nothing else",
     "flights",
 )]  # fmt: skip
@@ -283,26 +300,11 @@ Day = Annotated[str, *_rule(_day, {"type": "string", "pattern": r"^[0-9]{4}-[0-9
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, *_rule(_tag_value, {"type": "string", "minLength": 1, "maxLength": TAG_VALUE_LENGTH})]
 
-# The bounds of Argo's parser, to which Sunday is 0 only: https://github.com/robfig/cron (v3)
-_CRON_NUMBERS = ("[0-5]?[0-9]", "[01]?[0-9]|2[0-3]", "0?[1-9]|[12][0-9]|3[01]", "0?[1-9]|1[0-2]", "0?[0-6]")
-CRON_PATTERN = " ".join(
-    rf"{part}(?:,{part})*"
-    for part in (rf"(?:\*|(?:{number})(?:-(?:{number}))?)(?:/0?[1-9]|/[1-9][0-9])?" for number in _CRON_NUMBERS)
-)
-CRON_RULE = (
-    "must be a cron schedule of five numeric fields: minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6 "
-    "from Sunday"
-)
-
 
 def _cron(value: str) -> str:
-    if not re.fullmatch(CRON_PATTERN, value):
-        raise refuse(CRON_RULE, "the pipeline starts by it, in UTC", fallback="0 3 2 * *")
-    for first, last in re.findall(r"([0-9]+)-([0-9]+)", value):
-        if int(first) > int(last):
-            reason = f"{first}-{last} ends before it begins, and Argo refuses such a range"
-            raise refuse(CRON_RULE, reason, fallback="0 3 2 * *")
+    if reason := cron.why_refused(value):
+        raise refuse(cron.RULE, reason, fallback="0 3 2 * *")
     return value
 
 
-Cron = Annotated[str, *_rule(_cron, {"type": "string", "pattern": f"^(?:{CRON_PATTERN})$"})]
+Cron = Annotated[str, *_rule(_cron, {"type": "string", "pattern": f"^(?:{cron.PATTERN})$"})]

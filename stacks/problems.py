@@ -21,6 +21,9 @@ LONGEST_VALUE = 60
 # Names of keys whose values must not appear in an error message, should a person have put a secret there.
 SECRET_NAME = re.compile(r"passw|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE)
 
+CREDENTIALS = re.compile(r"://[^/\s\"]*@")
+"""A URL's user and password."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -44,7 +47,8 @@ class Problem:
     def __str__(self) -> str:
         subject = f"{self.path} is {self.value}, but {self.rule}" if self.value else f"{self.path} {self.rule}"
         removable = self.rule.startswith(("must not be given", "must only be given"))
-        way_out = f" Valid: {self.example}" if self.example else " Remove it." if removable else ""
+        instead = " in its place" if removable else ""
+        way_out = f" Valid{instead}: {self.example}" if self.example else " Remove it." if removable else ""
         return f"{subject}: {self.reason}.{way_out}"
 
 
@@ -95,7 +99,7 @@ def shown(value: Any) -> str:
         return "an empty list"
     if is_mapping(value):
         return f"a mapping with the keys {', '.join(value)}"[:LONGEST_VALUE] if value else "an empty mapping"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = CREDENTIALS.sub("://[hidden]@", json.dumps(value, ensure_ascii=False, default=str))
     if len(text) <= LONGEST_VALUE:
         return text
     length = f" ({len(value)} characters)" if isinstance(value, str) else ""

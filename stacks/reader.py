@@ -3,26 +3,29 @@
 import copy
 import json
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from typing import Any, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from stacks.domain import PLACEHOLDER
+from stacks.draft import Draft
 from stacks.plain import has_secure, is_list, is_mapping, secure_paths
-from stacks.problems import MISSING, Problem, dotted, problem
+from stacks.problems import MISSING, Problem, dotted, nearest, problem
 from stacks.protection import PROFILES
-from stacks.rules import Draft
+from stacks.salvage import meant_fields, salvaged, with_gaps, within
 from stacks.sections.section import Section
 from stacks.translate import (
+    HIDDEN,
     NO_SECRETS,
     Location,
+    adapter,
     example_at,
     example_of,
     field_at,
     mark,
     problems_of,
+    taken,
     unknown_key,
     yaml_fields,
 )
@@ -47,20 +50,25 @@ class Reader:
         self._models: dict[str, Any] = {}
         for key in config:
             if key not in self._types:
-                self.problems.append(unknown_key(key, key, config[key], settings, ()))
+                value = HIDDEN if key in secret_keys else config[key]
+                self.problems.append(unknown_key(key, key, value, settings, ()))
+        # A slip of a section's key only seems to leave the section out.
+        meant = {nearest(key, self._types) for key in config if key not in self._types}
+        self._meant = frozenset(name for name in meant if name and name not in self._given)
+        self._unreadable |= self._meant
         self._read()
 
     def draft(self, stack: str) -> Draft:
         """The readable part, for rules between sections."""
         known = {name: self._models[to_camel(name)] for name in DRAFT_FIELDS if to_camel(name) in self._models}
-        return Draft(stack=stack, given=frozenset(self._given), bad=frozenset(self._unreadable), **known)
+        return Draft(stack=stack, given=self._meant.union(self._given), bad=frozenset(self._unreadable), **known)
 
     def arguments(self) -> dict[str, Any]:
         """Section to its model or models, for a configuration without problems."""
         return {key: tuple(model.values()) if is_mapping(model) else model for key, model in self._models.items()}
 
     def _read(self) -> None:
-        if "environment" not in self._given:
+        if "environment" not in self._meant.union(self._given):
             example = example_of(self._types["environment"])
             reason = "it says what the stack is and where it lives"
             self.problems.append(problem("environment", MISSING, "is missing and must be given", reason, example))
@@ -79,7 +87,8 @@ class Reader:
     def _read_list(self, key: str, entries: Any) -> None:
         if not is_list(entries):
             rule, reason = "must be a list", "each entry describes one, and there may be several"
-            self.problems.append(problem(key, entries, rule, reason, example_of(self._types[key])))
+            example = next(iter(taken(self._settings, key, [[entries]])), example_of(self._types[key]))
+            self.problems.append(problem(key, entries, rule, reason, example))
             self._unreadable.add(key)
             return
         entry_type = field_at(self._types[key], (0,))[0]
@@ -89,18 +98,20 @@ class Reader:
     def _read_model(self, value: Any, model: Any, at: Location) -> Any:
         self._fill_defaults(value, model)
         placeholders = list(_placeholder_problems(value, model, at))
-        stuck = {item.path for item in placeholders} | set(secure_paths(value, dotted(at)))
-        self._unreadable |= stuck
+        path = dotted(at)
+        bad = {item.path for item in placeholders} | set(secure_paths(value, path))
+        self.problems += placeholders
         try:
-            result = _adapter(model).validate_json(json.dumps(value, default=str))
+            result = adapter(model).validate_json(json.dumps(value, default=str))
         except ValidationError as error:
-            found = [item for item in problems_of(error, model, at) if not _within(item.path, stuck)]
-            self.problems += [*placeholders, *found]
-            self._unreadable |= {item.path for item in found}
-            bad = {str(entry["loc"][0]) for entry in error.errors(include_url=False) if entry["loc"]}
-            return _salvaged(value, model, bad)
-        found = [item for item in result.problems(dotted(at)) if not _within(item.path, stuck)]
-        self.problems += [*placeholders, *found]
+            meant = set(meant_fields(error, model, at))
+            found = [item for item in problems_of(error, model, at) if not within(item.path, bad)]
+            self.problems += [item for item in found if item.value or item.path not in meant]
+            bad |= {item.path for item in found} | meant
+            result = salvaged(value, model, path, bad)
+        self._unreadable |= bad
+        if result is not None:
+            self.problems += with_gaps(result, path, bad).problems(path)
         return result
 
     def _fill_defaults(self, value: Any, model: Any) -> None:
@@ -133,26 +144,3 @@ def _placeholder_problems(value: Any, model: Any, at: Location, inside: Location
             "it is a placeholder that somebody left for you",
             example_at(model, inside),
         )
-
-
-def _within(path: str, outer: set[str]) -> bool:
-    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in outer)
-
-
-def _salvaged(value: Any, model: Any, bad: set[str]) -> Any:
-    """The section with valid stand-ins for its bad fields; None when there is nothing to keep.
-
-    The rules skip the stand-ins, whose paths are among the problems.
-    """
-    if not is_mapping(value):
-        return None
-    kept = {key: entry for key, entry in value.items() if key not in bad}
-    try:
-        return _adapter(model).validate_json(json.dumps({**example_of(model), **kept}, default=str))
-    except ValidationError:
-        return None
-
-
-@cache
-def _adapter(model: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(model)

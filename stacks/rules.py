@@ -1,24 +1,19 @@
 """Rules between sections. Each runs on what is readable, so that one bad value does not hide the next."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
 from typing import Any
 
 from components.gpu_sharing import GpuSharingMode
 from components.instance_types import GPU_TYPES
 from pipelines.declaration import declarations
+from stacks.draft import Draft
+from stacks.examples import free_name, gpu_pool, home, name_for, other_region
 from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, CACHE_PREFIX_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment, Layer
-from stacks.sections.network import Network
-from stacks.sections.operations import BuildRunner, Ci
-from stacks.sections.platform import Runners
-from stacks.sections.pools import NodePool
-from stacks.sections.teams import Pipeline, Team
+from stacks.sections.pools import GENERAL_POOL, NodePool
 from stacks.versions import CACHED_UPSTREAMS
 
 BASE, PLATFORM, ACCOUNT = Layer.BASE, Layer.PLATFORM, Layer.ACCOUNT
@@ -48,42 +43,9 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
     PLATFORM: ("dataBuckets", "cluster", "nodePools"),
     ACCOUNT: ("account", "ci"),
 }
-GENERAL_POOL = "general"
 ZONE_REASON = "environment.region says where the stack lives, and zones of another region cannot be used"
 OWN_BUCKETS = (ACCESS_LOGS, STATE, STATE_LOGS)
 """Buckets beside the configured ones: of components, and of `stackyard bootstrap`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """Sections as far as they could be read. Values at `bad` paths are stand-ins and must not be judged."""
-
-    stack: str = ""
-    environment: Environment | None = None
-    network: Network | None = None
-    data_buckets: Mapping[int, DataBucket] = field(default_factory=dict[int, DataBucket])
-    build_runner: BuildRunner | None = None
-    node_pools: Mapping[int, NodePool] = field(default_factory=dict[int, NodePool])
-    teams: Mapping[int, Team] = field(default_factory=dict[int, Team])
-    pipelines: Mapping[int, Pipeline] = field(default_factory=dict[int, Pipeline])
-    runners: Runners | None = None
-    ci: Ci | None = None
-    given: frozenset[str] = frozenset()
-    """Sections that the stack file holds, readable or not."""
-    bad: frozenset[str] = frozenset()
-
-    def good(self, *paths: str) -> bool:
-        """Whether everything at, below and around these paths could be read."""
-        return not any(_overlap(path, bad) for path in paths for bad in self.bad)
-
-    def names_known(self, section: str) -> bool:
-        """Whether the name of every entry of a list could be read."""
-        return not any(re.fullmatch(rf"{section}(\[\d+\](\.name)?)?", bad) for bad in self.bad)
-
-
-def _overlap(one: str, other: str) -> bool:
-    outer, inner = sorted((one, other), key=len)
-    return outer == inner or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
@@ -91,7 +53,7 @@ def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     if draft.environment and draft.good("environment.layers"):
         yield from _layer_problems(draft, draft.environment, examples)
     if draft.environment and draft.good("environment.name", "environment.layers"):
-        yield from _stack_name_problems(draft.stack, draft.environment)
+        yield from _stack_name_problems(draft, draft.environment)
     if draft.environment and draft.good("environment.region"):
         yield from _zone_problems(draft, draft.environment.region)
     yield from _bucket_problems(draft)
@@ -116,59 +78,68 @@ def _layer_problems(draft: Draft, environment: Environment, examples: Callable[[
             yield problem(
                 name,
                 MISSING,
-                f"must stand in a stack with the layer {belongs}",
+                f"must only be given in a stack with the layer {belongs}",
                 f"this stack has {' and '.join(environment.layers)} only, where nothing reads it",
             )
 
 
-def _stack_name_problems(stack: str, environment: Environment) -> Iterator[Problem]:
-    layers = set(environment.layers)
+def _stack_name_problems(draft: Draft, environment: Environment) -> Iterator[Problem]:
+    stack, layers = draft.stack, set(environment.layers)
     expected = f"{environment.name}-{environment.layers[0]}" if len(layers) == 1 else environment.name
     if ACCOUNT in layers or stack in ("", expected):
         return
-    suffix = f"-{environment.layers[0]}" if len(layers) == 1 else ""
-    example = stack.removesuffix(suffix) if stack.endswith(suffix) and stack != suffix else MISSING
+    at, example = _stack_example(draft, environment)
     yield problem(
         "environment.name",
         environment.name,
         f"must belong to a stack called {expected}, and this one is called {stack}",
         "the platform layer and the commands with --env find an environment's stacks by their names",
         example,
+        at=at,
     )
 
 
+def _stack_example(draft: Draft, environment: Environment) -> tuple[str, Any]:
+    """Path and value that make the environment belong to its stack: other layers, where those need no other section."""
+    known, name = home(draft.stack), name_for(draft.stack, environment.layers)
+    layers = set(map(Layer, known["layers"]))
+    complete = {section for layer in layers for section in REQUIRED_BY[layer]} <= draft.given
+    allowed = all(LAYERS_OF[section] & layers for section in draft.given & set(LAYERS_OF))
+    if known.get("name") == environment.name and ((complete and allowed) or name is MISSING):
+        return "environment.layers", known["layers"]
+    return "environment.name", name
+
+
 def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
-    lists: list[tuple[str, Sequence[str]]] = []
     network = draft.network
     if network and network.zones and draft.good("network.zones"):
-        lists.append(("network.zones", network.zones))
-    lists += [(f"nodePools[{i}].zones", pool.zones) for i, pool in draft.node_pools.items() if pool.zones]
-    for path, zones in lists:
-        for index, zone in enumerate(zones):
-            if zone[:-1] != region:
-                free = next(name for letter in f"{zone[-1]}abcdef" if (name := f"{region}{letter}") not in zones)
-                yield problem(f"{path}[{index}]", zone, f"must be a zone of {region}", ZONE_REASON, free)
+        yield from _zones_elsewhere("network.zones", network.zones, region, ())
     if network and network.existing and draft.good("network.existing"):
         for index, subnet in enumerate(network.existing.subnets):
             if subnet.zone[:-1] != region:
-                yield problem(
-                    f"network.existing.subnets[{index}].zone",
-                    subnet.zone,
-                    f"must be a zone of {region}",
-                    ZONE_REASON,
-                    f"{region}{subnet.zone[-1]}",
-                )
-    if network and draft.good("network") and (known := network.zone_names):
-        for index, pool in draft.node_pools.items():
-            for position, zone in enumerate(pool.zones or ()):
-                if zone not in known and zone[:-1] == region:
-                    yield problem(
-                        f"nodePools[{index}].zones[{position}]",
-                        zone,
-                        f"must be one of the network's zones {', '.join(known)}",
-                        "there is no subnet in another zone, so no node would ever start",
-                        known[0],
-                    )
+                path, example = f"network.existing.subnets[{index}].zone", f"{region}{subnet.zone[-1]}"
+                yield problem(path, subnet.zone, f"must be a zone of {region}", ZONE_REASON, example)
+    known = network.zone_names if network and draft.good("network") else ()
+    known = known if all(zone[:-1] == region for zone in known) else ()
+    for index, pool in draft.node_pools.items():
+        yield from _zones_elsewhere(f"nodePools[{index}].zones", pool.zones or (), region, known)
+
+
+def _zones_elsewhere(path: str, zones: Sequence[str], region: str, known: Sequence[str]) -> Iterator[Problem]:
+    """Zones of another region, or which the network does not have; it may be unknown which it has."""
+    taken = set(zones)
+    for index, zone in enumerate(zones):
+        if zone[:-1] != region:
+            rule, reason = f"must be a zone of {region}", ZONE_REASON
+        elif known and zone not in known:
+            rule = f"must be one of the network's zones {', '.join(known)}"
+            reason = "there is no subnet in another zone, so no node would ever start"
+        else:
+            continue
+        names = known or [f"{region}{letter}" for letter in f"{zone[-1]}abcdef"]
+        free = next((name for name in names if name not in taken), names[0])
+        taken.add(free)
+        yield problem(f"{path}[{index}]", zone, rule, reason, free)
 
 
 def _bucket_problems(draft: Draft) -> Iterator[Problem]:
@@ -180,7 +151,8 @@ def _bucket_problems(draft: Draft) -> Iterator[Problem]:
             MISSING,
             f"must have one called {DATA}",
             "pipelines read and write there",
-            [{"name": DATA}],
+            {"name": DATA},
+            at=f"dataBuckets[{len(draft.data_buckets)}]",
         )
     yield from _physical_name_problems(draft)
 
@@ -191,23 +163,29 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
         return
     rest = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{environment.region}")
     most = BUCKET_NAME_LENGTH - rest
+    named = {bucket.name for bucket in draft.data_buckets.values()}
+    proposed = set(named)
     for index, bucket in draft.data_buckets.items():
         path = f"dataBuckets[{index}]"
         if not draft.good(f"{path}.name"):
             continue
         if bucket.name in OWN_BUCKETS:
             rule, reason = "must be another name", f"Stackyard itself creates a bucket {bucket.name}"
-            yield problem(f"{path}.name", bucket.name, rule, reason, "data-logs")
+            free = free_name("data-logs", proposed, most)
+            yield problem(f"{path}.name", bucket.name, rule, reason, free)
+            proposed.add(free)
         elif len(bucket.name) > most:
+            free = free_name(bucket.name, proposed, most)
+            proposed.add(free)
             yield problem(
                 f"{path}.name",
                 bucket.name,
                 f"must have at most {most} characters",
                 f"with prefix, environment, account and region the bucket's name would have "
                 f"{rest + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
-                bucket.name[:most].rstrip("-"),
+                free,
             )
-        yield from _replica_problems(path, bucket, environment, {one.name for one in draft.data_buckets.values()})
+        yield from _replica_problems(path, bucket, environment, named)
     longest = max(map(len, OWN_BUCKETS))
     if draft.data_buckets and longest > most:
         yield problem(
@@ -216,38 +194,45 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
             f"must have at most {len(environment.name) + most - longest} characters with prefix {environment.prefix}",
             f"the bucket for access logs would have a name of {rest + longest} characters, "
             f"and S3 allows {BUCKET_NAME_LENGTH}",
+            _shorter(environment.prefix, longest - most),
+            at="environment.prefix",
         )
+
+
+def _shorter(prefix: str, characters: int) -> Any:
+    """A prefix without its last characters; MISSING when too few are left."""
+    left = prefix[: max(0, len(prefix) - characters)].rstrip("-")
+    return left if len(left) > 1 else MISSING
 
 
 def _replica_problems(path: str, bucket: DataBucket, environment: Environment, named: Set[str]) -> Iterator[Problem]:
     if bucket.replica_region is None:
         return
-    if bucket.replica_region == environment.region:
-        yield problem(
-            f"{path}.replicaRegion",
-            bucket.replica_region,
-            "must be another region than environment.region",
-            "a copy in the same region is lost together with the original",
-        )
-        return
-    names = (bucket.name, ACCESS_LOGS)
-    if taken := sorted({f"{name}-{bucket.replica_region}" for name in names} & named):
-        yield problem(
-            f"{path}.replicaRegion",
-            bucket.replica_region,
-            f"must be a region that no bucket is named after, and there is {taken[0]}",
-            "the copy, or its log bucket, has that name in the stack",
-        )
-    stem = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{bucket.replica_region}")
-    longest = max(stem + len(name) for name in names)
-    if longest > BUCKET_NAME_LENGTH:
-        yield problem(
-            f"{path}.replicaRegion",
-            bucket.replica_region,
-            f"must be a region whose name is {longest - BUCKET_NAME_LENGTH} characters shorter",
-            f"the names of the copy and of its log bucket end with it: {longest} characters, and S3 allows "
-            f"{BUCKET_NAME_LENGTH}",
-        )
+    region = bucket.replica_region
+
+    def too_long(region: str) -> int:
+        stem = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{region}")
+        return stem + max(len(bucket.name), len(ACCESS_LOGS)) - BUCKET_NAME_LENGTH
+
+    def taken(region: str) -> list[str]:
+        return sorted({f"{name}-{region}" for name in (bucket.name, ACCESS_LOGS)} & named)
+
+    if region == environment.region:
+        rule = "must be another region than environment.region"
+        reasons = {rule: "a copy in the same region is lost together with the original"}
+    else:
+        reasons = dict[str, str]()
+        if names := taken(region):
+            rule = f"must be a region that no bucket is named after, and there is {names[0]}"
+            reasons[rule] = "the copy, or its log bucket, has that name in the stack"
+        if (excess := too_long(region)) > 0:
+            reasons[f"must be a region whose name is {excess} characters shorter"] = (
+                f"the names of the copy and of its log bucket end with it: {BUCKET_NAME_LENGTH + excess} characters, "
+                f"and S3 allows {BUCKET_NAME_LENGTH}"
+            )
+    example = other_region(environment.region, lambda one: one != region and not taken(one) and too_long(one) <= 0)
+    for rule, reason in reasons.items():
+        yield problem(f"{path}.replicaRegion", region, rule, reason, example)
 
 
 def _cache_problems(draft: Draft) -> Iterator[Problem]:
@@ -263,7 +248,7 @@ def _cache_problems(draft: Draft) -> Iterator[Problem]:
             f"must have at most {most} characters with name {environment.name}",
             f"with both of them names of cached images would begin with {longest} characters, and ECR allows "
             f"{CACHE_PREFIX_LENGTH}",
-            environment.prefix[:most].rstrip("-"),
+            _shorter(environment.prefix, longest - CACHE_PREFIX_LENGTH),
         )
 
 
@@ -279,9 +264,11 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
             MISSING,
             f"must have a CPU pool called {GENERAL_POOL}",
             "what is neither system nor GPU work runs there",
-            [example],
+            example,
+            at=f"nodePools[{len(draft.node_pools)}]",
         )
-    for index, pool in general.items():
+    # A second one must be called otherwise.
+    for index, pool in list(general.items())[:1]:
         if pool.gpu:
             yield problem(
                 f"nodePools[{index}].gpu",
@@ -293,7 +280,7 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
 
 def _team_problems(draft: Draft) -> Iterator[Problem]:
     yield from _duplicates(draft, "teams", draft.teams)
-    yield from _duplicates(draft, "pipelines", draft.pipelines)
+    yield from _pipelines_twice(draft)
     teams = [team.name for team in draft.teams.values()]
     if not draft.names_known("teams"):
         return
@@ -313,9 +300,14 @@ def _pipeline_problems(draft: Draft) -> Iterator[Problem]:
     for index, pipeline in draft.pipelines.items():
         path, known = f"pipelines[{index}].name", sorted(declarations())
         if pipeline.name not in known and draft.good(path):
-            nearest = get_close_matches(pipeline.name, known, n=1, cutoff=0)
-            reason = "it is deployed from its folder in pipelines/"
-            yield problem(path, pipeline.name, f"must be one of the pipelines {', '.join(known)}", reason, *nearest)
+            named = {other.name for other in draft.pipelines.values()}
+            free = get_close_matches(pipeline.name, [name for name in known if name not in named], n=1, cutoff=0)
+            if free:
+                reason = "it is deployed from its folder in pipelines/"
+                yield problem(path, pipeline.name, f"must be one of the pipelines {', '.join(known)}", reason, *free)
+            else:
+                reason = f"there is no folder pipelines/{pipeline.name}, and {', '.join(known)} has its entry already"
+                yield problem(f"pipelines[{index}]", pipeline.name, "must not be given", reason)
 
 
 def _gpu_step_problems(draft: Draft) -> Iterator[Problem]:
@@ -331,12 +323,17 @@ def _gpu_step_problems(draft: Draft) -> Iterator[Problem]:
         wanted = max(r.gpu for r in (declared.resources, *declared.step_resources.values()))
         reason = f"a step of pipeline {pipeline.name} asks for {wanted}, and would wait for ever"
         if wanted > largest and draft.good("nodePools"):
-            example = [{"name": "gpu", "instanceTypes": ["g5.xlarge"], "capacity": "on_demand", "maxNodes": 1,
-                        "gpu": {"maxGpus": 1}}]  # fmt: skip
+            example = gpu_pool(wanted, {pool.name for pool in draft.node_pools.values()})
             rule = f"must have a pool with a type of {wanted} or more GPUs that are not shared"
-            yield problem("nodePools", f"{largest} GPUs at most", rule, reason, example)
+            at = f"nodePools[{len(draft.node_pools)}]"
+            yield problem("nodePools", f"{largest} GPUs at most", rule, reason, example, at=at)
         at, team = teams.get(pipeline.team, (0, None))
-        if team and team.quota and team.quota.gpus < wanted:
+        if (
+            team
+            and draft.good(f"pipelines[{index}].team", f"teams[{at}].name", f"teams[{at}].quota.gpus")
+            and team.quota
+            and team.quota.gpus < wanted
+        ):
             yield problem(f"teams[{at}].quota.gpus", team.quota.gpus, f"must be at least {wanted}", reason, wanted)
 
 
@@ -358,15 +355,28 @@ def _repository_problems(draft: Draft) -> Iterator[Problem]:
 
 def _duplicates(draft: Draft, section: str, entries: Mapping[int, Any]) -> Iterator[Problem]:
     readable = {index: entry for index, entry in entries.items() if draft.good(f"{section}[{index}].name")}
-    counts = Counter(entry.name for entry in readable.values())
+    taken = {entry.name for entry in readable.values()}
     seen: set[str] = set()
     for index, entry in readable.items():
-        if counts[entry.name] > 1 and entry.name in seen:
-            free = _free_name(entry.name, counts)
+        if entry.name in seen:
+            free = free_name(entry.name, taken)
             rule = f"must be another name than that of an earlier entry of {section}"
             yield problem(f"{section}[{index}].name", entry.name, rule, "it names one resource", free)
+            taken.add(free)
         seen.add(entry.name)
 
 
-def _free_name(name: str, taken: Iterable[str]) -> str:
-    return next(free for number in range(2, 100) if (free := f"{name}-{number}") not in set(taken))
+def _pipelines_twice(draft: Draft) -> Iterator[Problem]:
+    readable = {i: entry.name for i, entry in draft.pipelines.items() if draft.good(f"pipelines[{i}].name")}
+    free = iter(sorted(set(declarations()) - set(readable.values())))
+    seen: set[str] = set()
+    for index, name in readable.items():
+        if name in seen:
+            other = next(free, MISSING)
+            path = f"pipelines[{index}]" + ("" if other is MISSING else ".name")
+            rule = "must not be given twice" if other is MISSING else "must be another pipeline"
+            reason = (
+                f"an earlier entry deploys {name}, and each pipeline is deployed once, from its folder in pipelines/"
+            )
+            yield problem(path, name, rule, reason, other)
+        seen.add(name)

@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from stacks import rules
+from stacks.draft import Draft
+from stacks.examples import fitted, partition
 from stacks.naming import BUCKET_NAME_LENGTH, physical_name
 from stacks.problems import Problem, SettingsError, refuse
 from stacks.protection import PROFILES, Protection, ProtectionProfile
@@ -67,8 +69,7 @@ class Settings(Section):
     @property
     def partition(self) -> str:
         """First part of every ARN in the region."""
-        region = self.environment.region
-        return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        return partition(self.environment.region)
 
     @property
     def default_tags(self) -> dict[str, str]:
@@ -151,7 +152,8 @@ def parse(config: Mapping[str, Any], *, secret_keys: Collection[str] = (), stack
     Raises SettingsError with all problems at once.
     """
     reader = Reader(Settings, config, secret_keys)
-    found = [*reader.problems, *rules.check(reader.draft(stack), _section_example)]
+    draft = reader.draft(stack)
+    found = [fitted(item, draft) for item in (*reader.problems, *rules.check(draft, _section_example))]
     if found:
         order = list(SECTIONS)
         place = {name: index for index, name in enumerate(order)}
@@ -161,7 +163,7 @@ def parse(config: Mapping[str, Any], *, secret_keys: Collection[str] = (), stack
 
 def _rule_problems(settings: Settings) -> Iterator[Problem]:
     given = frozenset(to_camel(name) for name in settings.model_fields_set if getattr(settings, name) not in (None, ()))
-    draft = rules.Draft(
+    draft = Draft(
         environment=settings.environment,
         network=settings.network,
         data_buckets=dict(enumerate(settings.data_buckets)),

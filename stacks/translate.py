@@ -1,15 +1,21 @@
 """From the validator's errors to problems in our own words; and from a model to a valid example."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from stacks.plain import is_list, is_mapping
-from stacks.problems import MISSING, SECRET_NAME, Problem, dotted, nearest, problem, shown
+from stacks.problems import MISSING, SECRET_NAME, Problem, dotted, flow, nearest, problem, shown
+from stacks.sections.section import Section
 
 Location = tuple[int | str, ...]
 
@@ -18,6 +24,8 @@ NO_SECRETS = (
     "Secrets Manager and give only its name or ARN, as runners.githubAppSecretArn does"
 )
 HIDDEN = "[hidden]"
+LONGEST_EXAMPLE = 120
+"""Characters of a person's own value that an example repeats."""
 
 
 def problems_of(error: ValidationError, model: Any, prefix: Location) -> Iterator[Problem]:
@@ -60,8 +68,31 @@ def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Pr
             example = next((entry for entry in given if entry is not MISSING), MISSING)
     else:
         rule, reason = _builtin_rule(kind, context, entry["input"], annotation), _reason(field)
+        example = _meant(kind, entry["input"], model, location, example)
     value = HIDDEN if mark(field, "x-sensitive") else shown(entry["input"])
     return Problem(path=path, value=value, rule=rule, reason=reason, example=_line(at, example))
+
+
+def _meant(kind: str, value: Any, model: Any, location: Location, example: Any) -> Any:
+    """What the person meant by a value of the wrong type, where that is plain; the example otherwise."""
+    annotation = field_at(model, location)[0]
+    if kind == "enum":
+        near = nearest(value, map(str, bare(annotation))) if isinstance(value, str) else None
+        return near or example
+    owner = bare(field_at(model, location[:-1])[0])
+    if not location or not is_section(owner):
+        return example
+    meant: list[Any] = []
+    if kind in ("tuple_type", "list_type"):
+        item = bare(field_at(annotation, (0,))[0])
+        # Of a closed set another entry may be missing.
+        meant = [] if isinstance(item, type) and issubclass(item, StrEnum) else [[value]]
+    elif kind == "string_type" and isinstance(value, int | float):
+        meant = [str(value)]
+    elif isinstance(value, str):
+        with suppress(yaml.YAMLError, ValueError):
+            meant = [yaml.safe_load(value)]
+    return next(iter(taken(owner, str(location[-1]), meant)), example)
 
 
 def _line(path: str, example: Any) -> str:
@@ -79,13 +110,14 @@ def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location) -> Pr
             reason=NO_SECRETS,
         )
     near = nearest(key, fields)
-    example_path = dotted((*at, near)) if near else ""
+    # The value that a slip of the key gave, where the right key takes it.
+    example = next(iter(taken(owner, near, [value])), example_at(owner, (near,))) if near else MISSING
     return Problem(
         path=path,
-        value=shown(value),
-        rule="must not be given: it is no known key" + (f", did you mean {near}?" if near else ""),
+        value=HIDDEN if near and mark(fields[near], "x-sensitive") else shown(value),
+        rule="must not be given: it is no known key" + (f" (did you mean {near}?)" if near else ""),
         reason=f"{dotted(at) or 'the configuration'} has the keys {', '.join(fields)}",
-        example=_line(example_path, example_at(owner, (near,))) if near else "",
+        example=_line(dotted((*at, near)), example) if near else "",
     )
 
 
@@ -101,7 +133,7 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
         case "finite_number":
             return "must be a finite number"
         case "float_type":
-            return "must be a number" + (" without quotes" if isinstance(value, str) else "")
+            return "must be a number" + (" without quotes" if isinstance(value, str) and _is_number(value) else "")
         case "bool_type":
             return "must be true or false, without quotes"
         case "tuple_type" | "list_type":
@@ -111,7 +143,7 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
         case "enum":
             choices = [str(member) for member in bare(annotation)]
             near = nearest(value, choices) if isinstance(value, str) else None
-            return f"must be one of {', '.join(choices)}" + (f", did you mean {near}?" if near else "")
+            return f"must be one of {', '.join(choices)}" + (f" (did you mean {near}?)" if near else "")
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             words = {
                 "greater_than_equal": "at least",
@@ -130,6 +162,10 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
             return f"must have at most {context['max_length']} characters"
         case _:
             return f"must be valid ({kind.replace('_', ' ')})"
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", text) is not None
 
 
 def _number(value: float) -> str:
@@ -179,14 +215,55 @@ def example_at(model: Any, location: Location) -> Any:
 
 
 def example_of(annotation: Any) -> Any:
-    """A valid value for a type: for a section its required fields with their examples."""
+    """A valid value for a type: for a section its required and its telling fields with their examples."""
     annotation = bare(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        required = {name: field for name, field in yaml_fields(annotation).items() if field.is_required()}
-        return {name: example_at(annotation, (name,)) for name in required}
+    if is_section(annotation):
+        return required_example(annotation) | {
+            name: example_at(annotation, (name,)) for name in annotation.example_fields
+        }
     if get_origin(annotation) is tuple:
         return [example_of(get_args(annotation)[0])]
     return MISSING
+
+
+@cache
+def adapter(annotation: Any) -> TypeAdapter[Any]:
+    """The validator of a type; building one is slow."""
+    return TypeAdapter(annotation)
+
+
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether a value, as it comes from YAML, is one of a type."""
+    try:
+        adapter(annotation).validate_json(json.dumps(value, default=str))
+    except ValidationError:
+        return False
+    return True
+
+
+def taken(section: Any, key: str, values: Iterable[Any]) -> Iterator[Any]:
+    """Those of the values that a field of a section accepts and a sentence may repeat."""
+    if not mark(yaml_fields(section).get(key), "x-sensitive"):
+        yield from (value for value in values if len(flow(value)) <= LONGEST_EXAMPLE and _takes(section, key, value))
+
+
+def _takes(section: Any, key: str, value: Any) -> bool:
+    try:
+        adapter(bare(section)).validate_json(json.dumps({key: value}, default=str))
+    except ValidationError as error:
+        return all(entry["loc"][:1] != (key,) for entry in error.errors(include_url=False))
+    return True
+
+
+def required_example(section: type[Section]) -> dict[str, Any]:
+    """The least that a section needs, with the fields' examples."""
+    required = (name for name, field in yaml_fields(section).items() if field.is_required())
+    return {name: example_at(section, (name,)) for name in required}
+
+
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    """Whether a type is a section, or a part of one with fields of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def yaml_fields(model: Any) -> dict[str, FieldInfo]:

@@ -1,8 +1,10 @@
 """What holds data in the base layer: buckets, image repositories, the model registry's database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from pydantic.alias_generators import to_camel
 
 from stacks.domain import DatabaseClass, Name, Region, TrackingUri
 from stacks.problems import MISSING, Problem, problem
@@ -58,7 +60,10 @@ class DataBucket(Section):
         default=None,
     )
 
-    def problems(self, path: str) -> Iterator[Problem]:
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return self._tiering_problems(path), self._lock_problems(path)
+
+    def _tiering_problems(self, path: str) -> Iterator[Problem]:
         if self.tiering_days is not None and self.expire_days and self.tiering_days >= self.expire_days:
             yield problem(
                 f"{path}.tieringDays",
@@ -67,6 +72,8 @@ class DataBucket(Section):
                 "S3 moves no object on the day on which it deletes it, or later",
                 self.expire_days - 1,
             )
+
+    def _lock_problems(self, path: str) -> Iterator[Problem]:
         if self.expire_days and self.lock_days and self.expire_days < self.lock_days:
             yield problem(
                 f"{path}.expireDays",
@@ -81,6 +88,7 @@ class Registry(Section):
     """Container image repositories."""
 
     read_by: ClassVar = "`ContainerRegistry`"
+    example_fields: ClassVar = ("keepImages",)
 
     keep_images: int = setting(
         "Images kept in each repository; older ones are deleted.", 50, default=50, ge=1, le=10_000
@@ -91,6 +99,7 @@ class Tracking(Section):
     """Database of the model registry. Without this section the environment has none."""
 
     read_by: ClassVar = "`TrackingDatabase`, `ModelRegistry`"
+    example_fields: ClassVar = ("instanceClass", "storageGb")
 
     uri: TrackingUri | None = setting(
         "MLflow server that exists already. Default: the platform layer's own.",
@@ -108,14 +117,14 @@ class Tracking(Section):
         le=65_536,
     )
 
-    def problems(self, path: str) -> Iterator[Problem]:
-        if not self.wants_database:
-            return
-        sizes = {"instanceClass": (self.instance_class, "db.t4g.micro"), "storageGb": (self.storage_gb, 20)}
-        for name, (value, example) in sizes.items():
-            if value is None:
-                reason = "the model registry of the environment keeps its records in a database of its own"
-                yield problem(f"{path}.{name}", MISSING, "is missing and must be given", reason, example)
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        sizes = {"instance_class": "db.t4g.micro", "storage_gb": 20}
+        return [self._size_problems(path, name, example) for name, example in sizes.items()]
+
+    def _size_problems(self, path: str, name: str, example: Any) -> Iterator[Problem]:
+        if self.wants_database and getattr(self, name) is None:
+            reason = "the model registry of the environment keeps its records in a database of its own"
+            yield problem(f"{path}.{to_camel(name)}", MISSING, "is missing and must be given", reason, example)
 
     @property
     def wants_database(self) -> bool:

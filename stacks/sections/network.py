@@ -1,11 +1,12 @@
 """The VPC: a new one from an address range and zones, or an existing one listed by id."""
 
 import ipaddress
-from collections.abc import Iterator
-from itertools import combinations
-from typing import Annotated, ClassVar
+from collections.abc import Iterable, Iterator
+from itertools import combinations, islice
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
+from pydantic.alias_generators import to_camel
 
 from components.address_plan import (
     MOST_ZONES,
@@ -18,9 +19,11 @@ from components.address_plan import (
 from stacks.domain import LONGEST_VPC_PREFIX, Cidr, LogRetentionDays, PodCidr, PrivateCidr, SubnetId, VpcId, Zone
 from stacks.problems import MISSING, Problem, problem, refuse
 from stacks.protection import Endpoints, Nat
-from stacks.sections.section import Section, by_protection, setting
+from stacks.sections.section import Section, as_far_as_readable, by_protection, setting
 
 ZONE_COUNTS = (2, 3)
+MOST_RANGES = 256
+"""Looked through for a free one: a /16 has as many /24."""
 ZONES_REASON = "EKS and RDS refuse fewer than two zones, and a fourth costs more than it protects"
 
 
@@ -58,25 +61,51 @@ class ExistingNetwork(Section):
         ],
     )
 
-    def problems(self, path: str) -> Iterator[Problem]:
-        vpc = ipaddress.IPv4Network(self.cidr)
-        for index, subnet in enumerate(self.subnets):
-            if not ipaddress.IPv4Network(subnet.cidr).subnet_of(vpc):
-                yield problem(
-                    f"{path}.subnets[{index}].cidr",
-                    subnet.cidr,
-                    f"must lie inside {self.cidr}",
-                    f"that is the range of {self.vpc_id}",
-                    str(next(vpc.subnets(new_prefix=min(LONGEST_VPC_PREFIX, max(vpc.prefixlen, 20))))),
-                )
-        for (first, one), (second, two) in combinations(enumerate(self.subnets), 2):
-            if ipaddress.IPv4Network(one.cidr).overlaps(ipaddress.IPv4Network(two.cidr)):
-                yield problem(
-                    f"{path}.subnets[{second}].cidr",
-                    two.cidr,
-                    f"must not overlap {path}.subnets[{first}].cidr ({one.cidr})",
-                    "two subnets of a VPC never share addresses, so one of the two is mistyped",
-                )
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return self._subnet_problems(path), self._zone_problems(path)
+
+    def _subnet_problems(self, path: str) -> Iterator[Problem]:
+        indexes = range(len(self.subnets))
+        for index in indexes:
+            yield from as_far_as_readable(self._range_problems(path, index))
+        for first, second in combinations(indexes, 2):
+            yield from as_far_as_readable(self._overlap_problems(path, first, second))
+
+    def _range_problems(self, path: str, index: int) -> Iterator[Problem]:
+        subnet = self.subnets[index]
+        if not ipaddress.IPv4Network(subnet.cidr).subnet_of(ipaddress.IPv4Network(self.cidr)):
+            yield problem(
+                f"{path}.subnets[{index}].cidr",
+                subnet.cidr,
+                f"must lie inside {self.cidr}",
+                f"that is the range of the VPC, {path}.cidr",
+                self._free_range(index),
+            )
+
+    def _overlap_problems(self, path: str, first: int, second: int) -> Iterator[Problem]:
+        one, two = self.subnets[first].cidr, self.subnets[second].cidr
+        if ipaddress.IPv4Network(one).overlaps(ipaddress.IPv4Network(two)):
+            yield problem(
+                f"{path}.subnets[{second}].cidr",
+                two,
+                f"must not overlap {path}.subnets[{first}].cidr ({one})",
+                "two subnets of a VPC never share addresses, so one of the two is mistyped",
+                self._free_range(second),
+            )
+
+    def _free_range(self, index: int) -> Any:
+        """Addresses of the VPC that no other subnet has, for each subnet others; MISSING when there are none."""
+        if not self.readable("cidr"):
+            return MISSING
+        vpc, wanted = ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.subnets[index].cidr).prefixlen
+        length = wanted if vpc.prefixlen < wanted else min(LONGEST_VPC_PREFIX, vpc.prefixlen + 4)
+        others = (subnet for position, subnet in enumerate(self.subnets) if position != index)
+        taken = [ipaddress.IPv4Network(subnet.cidr) for subnet in others if subnet.readable("cidr")]
+        ranges = islice(vpc.subnets(new_prefix=max(length, vpc.prefixlen)), MOST_RANGES)
+        free = [str(one) for one in ranges if not any(one.overlaps(other) for other in taken)]
+        return free[index % len(free)] if free else MISSING
+
+    def _zone_problems(self, path: str) -> Iterator[Problem]:
         private = sorted({subnet.zone for subnet in self.subnets if not subnet.public})
         if len(private) not in ZONE_COUNTS:
             yield problem(
@@ -91,6 +120,7 @@ class Network(Section):
     """Addresses, zones, NAT and endpoints of the VPC, or an existing VPC."""
 
     read_by: ClassVar = "`Network`"
+    example_fields: ClassVar = ("cidr", "zones")
 
     cidr: PrivateCidr | None = setting(
         "Addresses of a new VPC, RFC 1918, /16 to /22, with podCidr to /24.", "10.20.0.0/16", default=None
@@ -162,37 +192,45 @@ class Network(Section):
     def _is_owners(self, name: str) -> bool:
         return self.existing is not None and name not in self.model_fields_set
 
-    def problems(self, path: str) -> Iterator[Problem]:
-        if self.existing:
-            yield from self._adoption_problems(path)
-            yield from self.existing.problems(f"{path}.existing")
-            return
-        if self.cidr is None:
-            rule, reason = (
-                "is missing and must be given",
-                "a new VPC needs its addresses, and an existing one is named in `existing`",
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        names = ("cidr", "zones", "pod_cidr", "nat")
+        return (
+            *(self._adoption_problems(path, name) for name in names),
+            self._existing_problems(path),
+            self._missing_cidr(path),
+            self._missing_zones(path),
+            self._size_problems(path),
+            self._pod_problems(path),
+        )
+
+    def _adoption_problems(self, path: str, name: str) -> Iterator[Problem]:
+        value = getattr(self, name) if name in self.model_fields_set else None
+        if self.existing and value is not None:
+            yield problem(
+                f"{path}.{to_camel(name)}",
+                value,
+                f"must not be given together with {path}.existing",
+                "an existing VPC brings its own addresses, zones and ways out",
             )
-            yield problem(f"{path}.cidr", MISSING, rule, reason, "10.20.0.0/16")
-        if self.zones is None:
-            rule, reason = "is missing and must be given", ZONES_REASON
-            yield problem(f"{path}.zones", MISSING, rule, reason, ["us-east-1a", "us-east-1b"])
-        if self.cidr and self.zones:
-            yield from self._size_problems(path, ipaddress.IPv4Network(self.cidr), len(self.zones))
-        if self.cidr and self.pod_cidr:
-            yield from self._pod_problems(path, ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.pod_cidr))
 
-    def _adoption_problems(self, path: str) -> Iterator[Problem]:
-        nat = str(self.nat) if "nat" in self.model_fields_set else None
-        for name, value in (("cidr", self.cidr), ("zones", self.zones), ("podCidr", self.pod_cidr), ("nat", nat)):
-            if value is not None:
-                yield problem(
-                    f"{path}.{name}",
-                    value,
-                    f"must not be given together with {path}.existing",
-                    "an existing VPC brings its own addresses, zones and ways out",
-                )
+    def _existing_problems(self, path: str) -> Iterator[Problem]:
+        if self.existing:
+            yield from self.existing.problems(f"{path}.existing")
 
-    def _size_problems(self, path: str, network: ipaddress.IPv4Network, zones: int) -> Iterator[Problem]:
+    def _missing_cidr(self, path: str) -> Iterator[Problem]:
+        if not self.existing and self.cidr is None:
+            reason = "a new VPC needs its addresses, and an existing one is named in `existing`"
+            yield problem(f"{path}.cidr", MISSING, "is missing and must be given", reason, "10.20.0.0/16")
+
+    def _missing_zones(self, path: str) -> Iterator[Problem]:
+        if not self.existing and self.zones is None:
+            example = ["us-east-1a", "us-east-1b"]
+            yield problem(f"{path}.zones", MISSING, "is missing and must be given", ZONES_REASON, example)
+
+    def _size_problems(self, path: str) -> Iterator[Problem]:
+        if self.existing or not self.cidr or not self.zones:
+            return
+        network, zones = ipaddress.IPv4Network(self.cidr), len(self.zones)
         smallest = SMALLEST_PREFIX_BESIDE_PODS if self.pod_cidr else SMALLEST_PREFIX
         if network.prefixlen > smallest:
             private, parts = 2 ** (32 - smallest - PRIVATE_BITS), 2**PRIVATE_BITS
@@ -206,9 +244,10 @@ class Network(Section):
                 str(network.supernet(new_prefix=smallest)),
             )
 
-    def _pod_problems(
-        self, path: str, network: ipaddress.IPv4Network, pods: ipaddress.IPv4Network
-    ) -> Iterator[Problem]:
+    def _pod_problems(self, path: str) -> Iterator[Problem]:
+        if self.existing or not self.cidr or not self.pod_cidr:
+            return
+        network, pods = ipaddress.IPv4Network(self.cidr), ipaddress.IPv4Network(self.pod_cidr)
         if network.overlaps(pods):
             yield problem(
                 f"{path}.podCidr",

@@ -1,6 +1,6 @@
 """Who is told, who builds, what it may cost; and what exists once per account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ class Notifications(Section):
     """Who is told about alarms, by severity."""
 
     read_by: ClassVar = "`Notifications`"
+    example_fields: ClassVar = ("page",)
 
     page: tuple[Email, ...] = setting(
         "E-mail addresses that are woken up. Default: nobody.", ["ml-oncall@example.com"], default=()
@@ -35,6 +36,7 @@ class BuildRunner(Section):
     """The runner inside the VPC that deploys the platform layer and builds images."""
 
     read_by: ClassVar = "`BuildRunner`"
+    example_fields: ClassVar = ("connection",)
 
     connection: RunnerConnection = setting(
         "Its connection to GitHub: none is no runner; pending, until a person has confirmed it; needs `ci.repository`.",
@@ -94,12 +96,15 @@ class Ci(Section):
         default=(),
     )
 
-    def problems(self, path: str) -> Iterator[Problem]:
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return (self._stack_problems(path),)
+
+    def _stack_problems(self, path: str) -> Iterator[Problem]:
         if "account" in self.stacks:
             yield problem(
                 f"{path}.stacks",
                 list(self.stacks),
                 "must not contain account",
                 "the account stack holds CI's own permissions, so only an administrator applies it",
-                ["prod-base", "prod-platform"],
+                [name for name in self.stacks if name != "account"],
             )

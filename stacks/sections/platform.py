@@ -1,7 +1,7 @@
 """The cluster and what runs in it, node pools and teams excepted."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from stacks.domain import Cidr, KubernetesVersion, LogRetentionDays, RoleArn, SecretArn
@@ -40,7 +40,10 @@ class Cluster(Section):
         default=(),
     )
 
-    def problems(self, path: str) -> Iterator[Problem]:
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return self._world_problems(path), self._role_problems(path)
+
+    def _world_problems(self, path: str) -> Iterator[Problem]:
         world = [index for index, cidr in enumerate(self.public_access_cidrs) if _is_world(cidr)]
         if not self.open_to_world_reason:
             for index in world:
@@ -58,12 +61,15 @@ class Cluster(Section):
                 "must only be given with 0.0.0.0/0 in publicAccessCidrs",
                 "a reason without its exception would allow the exception unseen later",
             )
-        for arn in sorted(set(self.admin_role_arns) & set(self.viewer_role_arns)):
+
+    def _role_problems(self, path: str) -> Iterator[Problem]:
+        if both := sorted(set(self.admin_role_arns) & set(self.viewer_role_arns)):
             yield problem(
                 f"{path}.viewerRoleArns",
-                arn,
-                "must not also be in adminRoleArns",
-                "EKS keeps one access entry per role",
+                list(self.viewer_role_arns),
+                f"must not contain {' and '.join(both)}",
+                f"{path}.adminRoleArns has it too, and EKS keeps one access entry per role",
+                [arn for arn in self.viewer_role_arns if arn not in both],
             )
 
 
@@ -80,7 +86,10 @@ class Serving(Section):
     min_replicas: int = setting("Fewest replicas; two survive the loss of a node.", 2, ge=1, le=1000)
     max_replicas: int = setting("Most replicas.", 6, ge=1, le=1000)
 
-    def problems(self, path: str) -> Iterator[Problem]:
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return (self._replica_problems(path),)
+
+    def _replica_problems(self, path: str) -> Iterator[Problem]:
         if self.min_replicas > self.max_replicas:
             yield problem(
                 f"{path}.minReplicas",

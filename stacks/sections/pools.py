@@ -1,17 +1,24 @@
 """Pools of nodes. An entry with a `gpu` part is a pool for GPU training."""
 
 import re
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from pydantic.alias_generators import to_camel
 
 from components.capacity import RESERVED, Capacity
 from components.gpu_sharing import GpuSharingMode
-from components.instance_types import GPU_TYPES, architectures, looks_like_gpu, other_accelerator
+from components.instance_types import GPU_TYPES, Gpu, architectures, is_arm, looks_like_gpu, other_accelerator
 from stacks.domain import Day, InstanceType, Name, ReservationId, Zone
 from stacks.problems import MISSING, Problem, nearest, problem
-from stacks.sections.section import Section, setting
+from stacks.sections.section import Section, Unreadable, setting
 
 SIZE = re.compile(r"nano|micro|small|medium|large|xlarge|\d{1,3}xlarge|metal(-\d{1,3}xl)?")
+TAINT_REASON = "without it nodes get no taint, and CPU pods would fill expensive GPU nodes"
+GENERAL_POOL = "general"
+"""The CPU pool where runs what is neither system nor GPU work."""
+
 RESERVED_REASON = "Karpenter takes capacity only from reservations that the pool names"
 
 
@@ -28,27 +35,29 @@ class GpuPart(Section):
     )
     efa: bool = setting("Fast network between nodes (EFA), in one placement group.", False, default=False)
 
-    def problems(self, path: str) -> Iterator[Problem]:
-        pairs = (
-            ("slices", self.slices, GpuSharingMode.TIME_SLICING, 4),
-            ("migProfile", self.mig_profile, GpuSharingMode.MIG, "1g.10gb"),
-        )
-        for name, value, sharing, example in pairs:
-            if value is None and self.sharing == sharing:
-                rule, reason = (
-                    f"is missing and must be given with sharing {sharing}",
-                    "it says how small the shares are",
-                )
-                yield Problem(
-                    path=f"{path}.{name}", value="", rule=rule, reason=reason, example=f"{path}.{name}: {example}"
-                )
-            if value is not None and self.sharing != sharing:
-                yield problem(
-                    f"{path}.{name}",
-                    value,
-                    f"must only be given with sharing {sharing}",
-                    f"sharing is {self.sharing}, which does not read it",
-                )
+    @property
+    def unshared(self) -> Any:
+        """The part without shares, as it stands in YAML; MISSING where that cannot be read."""
+        try:
+            return {"maxGpus": self.max_gpus} | ({"efa": True} if self.efa else {})
+        except Unreadable:
+            return MISSING
+
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        pairs = (("slices", GpuSharingMode.TIME_SLICING, 4), ("mig_profile", GpuSharingMode.MIG, "1g.10gb"))
+        return [self._share_problems(path, *pair) for pair in pairs]
+
+    def _share_problems(self, path: str, name: str, sharing: GpuSharingMode, example: Any) -> Iterator[Problem]:
+        at, value = f"{path}.{to_camel(name)}", getattr(self, name)
+        if value is None and self.sharing == sharing:
+            rule = f"is missing and must be given with sharing {sharing}"
+            yield problem(at, MISSING, rule, "it says how small the shares are", example)
+        if value is not None and self.sharing != sharing:
+            rule, reason = (
+                f"must only be given with sharing {sharing}",
+                f"sharing is {self.sharing}, which does not read it",
+            )
+            yield problem(at, value, rule, reason)
 
 
 class NodePool(Section):
@@ -77,41 +86,73 @@ class NodePool(Section):
     )
     gpu: GpuPart | None = setting("Makes it a GPU pool. Default: none.", {"maxGpus": 1}, default=None)
 
-    def problems(self, path: str) -> Iterator[Problem]:
-        yield from self._type_problems(path)
-        yield from self._architecture_problems(path)
-        yield from self._reservation_problems(path)
-        yield from self._block_problems(path)
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return (
+            self._type_problems(path),
+            self._architecture_problems(path),
+            self._reservation_problems(path),
+            self._block_end_problems(path),
+            self._block_gpu_problems(path),
+            self._block_zone_problems(path),
+            self._part_problems(path),
+            self._efa_zone_problems(path),
+            self._efa_type_problems(path),
+            self._efa_adapter_problems(path),
+            self._mig_type_problems(path),
+            self._mig_profile_problems(path),
+            self._mig_share_problems(path),
+            self._count_problems(path),
+        )
+
+    def _part_problems(self, path: str) -> Iterator[Problem]:
         if self.gpu:
             yield from self.gpu.problems(f"{path}.gpu")
-            yield from self._gpu_problems(path, self.gpu)
 
     def _type_problems(self, path: str) -> Iterator[Problem]:
+        if self._lacks_gpu_part:
+            rule = f"is missing and must be given with {', '.join(self.instance_types)}"
+            example = {"maxGpus": max(GPU_TYPES[kind].count for kind in self.instance_types)}
+            yield problem(f"{path}.gpu", MISSING, rule, TAINT_REASON, example)
+            return
         for index, kind in enumerate(self.instance_types):
             here = f"{path}.instanceTypes[{index}]"
-            if self.gpu and kind not in GPU_TYPES:
+            if self.gpu and kind not in GPU_TYPES and not self._is_general:
                 near = nearest(kind, GPU_TYPES) if looks_like_gpu(kind) else None
                 yield problem(
                     here,
                     kind,
-                    "must be an instance type with NVIDIA GPUs" + (f", did you mean {near}?" if near else ""),
+                    "must be an instance type with NVIDIA GPUs" + (f" (did you mean {near}?)" if near else ""),
                     f"the pool has a gpu part, and {kind} is not known to have a GPU",
-                    near or "g5.xlarge",
+                    near or fitting_type(self.gpu, self._others(index)),
                 )
             if not self.gpu and not SIZE.fullmatch(kind.partition(".")[2]):
                 rule, reason = "must be an EC2 instance type", f"EC2 has no size {kind.partition('.')[2]}"
-                yield problem(here, kind, rule, reason, "m7i.large")
+                yield problem(here, kind, rule, reason, fitting_type(None, self._others(index)))
             if not self.gpu and kind in GPU_TYPES:
                 yield problem(
                     here,
                     kind,
-                    f"must have no GPU, or the pool {self.name} must have a gpu part",
-                    "without it nodes get no taint, and CPU pods would fill expensive GPU nodes",
-                    "m7i.large",
+                    f"must have no GPU, or {path} must have a gpu part",
+                    TAINT_REASON,
+                    fitting_type(None, self._others(index)),
                 )
             if not self.gpu and kind not in GPU_TYPES and other_accelerator(kind):
                 rule, reason = "must have no accelerator", "the node image has a driver for NVIDIA's GPUs alone"
-                yield problem(here, kind, rule, reason, "m7i.large")
+                yield problem(here, kind, rule, reason, fitting_type(None, self._others(index)))
+
+    @property
+    def _is_general(self) -> bool:
+        """Whether the gpu part itself must go, so that types without GPUs may stay."""
+        return self.readable("name") and self.name == GENERAL_POOL
+
+    @property
+    def _lacks_gpu_part(self) -> bool:
+        """Whether it is the gpu part that is missing, and not the types that are wrong."""
+        only_gpus = not self.gpu and all(kind in GPU_TYPES for kind in self.instance_types)
+        return only_gpus and self.readable("name") and self.name != GENERAL_POOL
+
+    def _others(self, index: int) -> list[str]:
+        return [kind for position, kind in enumerate(self.instance_types) if position != index]
 
     def _architecture_problems(self, path: str) -> Iterator[Problem]:
         # Of the known ones: what is none of EC2's types is told by itself.
@@ -122,15 +163,14 @@ class NodePool(Section):
                 list(self.instance_types),
                 "must have one processor architecture",
                 "an image runs on arm64 or on x86-64, and the pool may choose either",
-                ["g5.xlarge"] if self.gpu else ["m7i.large"],
+                [kind for kind in known if is_arm(kind) == is_arm(known[0])],
             )
 
     def _reservation_problems(self, path: str) -> Iterator[Problem]:
         reserved = self.capacity in RESERVED
-        if reserved and not self.reservation_ids:
-            rule = f"is missing and must be given with capacity {self.capacity}"
-            example = f"{path}.reservationIds: [cr-0123456789abcdef0]"
-            yield Problem(path=f"{path}.reservationIds", value="", rule=rule, reason=RESERVED_REASON, example=example)
+        if reserved and not self.reservation_ids and not self._is_moot_block:
+            rule, example = f"is missing and must be given with capacity {self.capacity}", ["cr-0123456789abcdef0"]
+            yield problem(f"{path}.reservationIds", MISSING, rule, RESERVED_REASON, example)
         if self.reservation_ids and not reserved:
             yield problem(
                 f"{path}.reservationIds",
@@ -139,65 +179,70 @@ class NodePool(Section):
                 f"capacity {self.capacity} would pay for the reservation and not use it",
             )
 
-    def _block_problems(self, path: str) -> Iterator[Problem]:
-        if self.capacity != Capacity.CAPACITY_BLOCK:
-            if self.capacity_block_ends:
-                yield problem(
-                    f"{path}.capacityBlockEnds",
-                    self.capacity_block_ends,
-                    "must only be given with capacity capacity_block",
-                    f"capacity {self.capacity} has no end",
-                )
-            return
-        if not self.gpu:
+    @property
+    def _is_block(self) -> bool:
+        return self.capacity == Capacity.CAPACITY_BLOCK
+
+    @property
+    def _is_moot_block(self) -> bool:
+        """Whether capacity itself must change, so that nothing of what a block needs must be given."""
+        return self._is_block and not self.gpu
+
+    def _block_end_problems(self, path: str) -> Iterator[Problem]:
+        at = f"{path}.capacityBlockEnds"
+        if self._is_block and not self.capacity_block_ends and not self._is_moot_block:
+            rule = "is missing and must be given with capacity capacity_block"
+            yield problem(at, MISSING, rule, "AWS takes the nodes on that day, whatever runs on them", "2027-03-15")
+        if self.capacity_block_ends and not self._is_block:
+            rule, reason = "must only be given with capacity capacity_block", f"capacity {self.capacity} has no end"
+            yield problem(at, self.capacity_block_ends, rule, reason)
+
+    def _block_gpu_problems(self, path: str) -> Iterator[Problem]:
+        if self._is_moot_block:
             reason = "AWS sells capacity blocks for GPUs alone, and the pool has no gpu part"
-            yield problem(f"{path}.capacity", str(self.capacity), "must be another one", reason, "on_demand")
-        if not self.capacity_block_ends:
-            yield Problem(
-                path=f"{path}.capacityBlockEnds",
-                value="",
-                rule="is missing and must be given with capacity capacity_block",
-                reason="AWS takes the nodes on that day, whatever runs on them",
-                example=f'{path}.capacityBlockEnds: "2027-03-15"',
-            )
-        if len(self.zones or ()) != 1:
-            yield problem(
-                f"{path}.zones",
-                list(self.zones) if self.zones else MISSING,
+            example = "reservation" if self.reservation_ids else "on_demand"
+            yield problem(f"{path}.capacity", str(self.capacity), "must be another one", reason, example)
+
+    def _block_zone_problems(self, path: str) -> Iterator[Problem]:
+        if self._is_block and len(self.zones or ()) != 1 and not self._is_moot_block:
+            yield self._zone_problem(
+                path,
                 "must be the one zone of the capacity block",
                 "a capacity block lies in one zone, and nodes elsewhere never start",
-                ["us-east-1a"],
             )
 
-    def _gpu_problems(self, path: str, gpu: GpuPart) -> Iterator[Problem]:
-        known = [kind for kind in self.instance_types if kind in GPU_TYPES]
-        if gpu.efa and len(self.zones or ()) != 1:
-            yield problem(
-                f"{path}.zones",
-                list(self.zones) if self.zones else MISSING,
+    def _efa_zone_problems(self, path: str) -> Iterator[Problem]:
+        if self.gpu and self.gpu.efa and len(self.zones or ()) != 1:
+            yield self._zone_problem(
+                path,
                 "must be one zone with gpu.efa",
                 "EFA works inside one placement group, and that lies in one zone",
-                ["us-east-1a"],
             )
-        for kind in known:
-            if gpu.efa and not GPU_TYPES[kind].efa:
-                yield problem(
-                    f"{path}.gpu.efa", True, f"must be false with {kind}", f"{kind} has no EFA interfaces", False
-                )
-            if gpu.sharing == GpuSharingMode.MIG and not GPU_TYPES[kind].mig:
-                model = GPU_TYPES[kind].model
-                yield problem(
-                    f"{path}.gpu.sharing", "mig", f"must not be mig with {kind}", f"the {model} has no MIG", "none"
-                )
-            if GPU_TYPES[kind].count > gpu.max_gpus:
-                yield problem(
-                    f"{path}.gpu.maxGpus",
-                    gpu.max_gpus,
-                    f"must be at least {GPU_TYPES[kind].count}",
-                    f"a single {kind} has {GPU_TYPES[kind].count} GPUs and would never start",
-                    GPU_TYPES[kind].count,
-                )
-        if gpu.efa and len({(GPU_TYPES[kind].adapters, GPU_TYPES[kind].first_adapter_card) for kind in known}) > 1:
+
+    def _zone_problem(self, path: str, rule: str, reason: str) -> Problem:
+        given = list(self.zones or ())
+        return problem(f"{path}.zones", given or MISSING, rule, reason, given[:1] or ["us-east-1a"])
+
+    @property
+    def _known(self) -> list[str]:
+        """The types that have GPUs; each other one is told by itself."""
+        return [kind for kind in self.instance_types if kind in GPU_TYPES]
+
+    def _efa_type_problems(self, path: str) -> Iterator[Problem]:
+        if self.gpu and self.gpu.efa and (slow := [kind for kind in self._known if not GPU_TYPES[kind].efa]):
+            kinds = ", ".join(slow)
+            have = "has" if len(slow) == 1 else "have"
+            yield problem(
+                f"{path}.gpu.efa", True, f"must be false with {kinds}", f"{kinds} {have} no EFA interfaces", False
+            )
+
+    def _efa_adapter_problems(self, path: str) -> Iterator[Problem]:
+        known = self._known
+        if (
+            self.gpu
+            and self.gpu.efa
+            and len({(GPU_TYPES[kind].adapters, GPU_TYPES[kind].first_adapter_card) for kind in known}) > 1
+        ):
             counts = ", ".join(f"{kind} {GPU_TYPES[kind].adapters}" for kind in known)
             yield problem(
                 f"{path}.instanceTypes",
@@ -206,30 +251,84 @@ class NodePool(Section):
                 f"nodes of a pool all get the same ones, and these have {counts}",
                 known[:1],
             )
-        yield from _partition_problems(path, gpu, known)
 
+    def _count_problems(self, path: str) -> Iterator[Problem]:
+        largest = max(self._known, key=lambda kind: GPU_TYPES[kind].count, default="")
+        if self.gpu and largest and GPU_TYPES[largest].count > self.gpu.max_gpus:
+            count = GPU_TYPES[largest].count
+            reason = f"a single {largest} has {count} GPUs and would never start"
+            yield problem(f"{path}.gpu.maxGpus", self.gpu.max_gpus, f"must be at least {count}", reason, count)
 
-def _partition_problems(path: str, gpu: GpuPart, known: list[str]) -> Iterator[Problem]:
-    """What MIG cannot do. A type without MIG is told by itself."""
-    if gpu.sharing != GpuSharingMode.MIG or not gpu.mig_profile:
-        return
-    cut = [kind for kind in known if GPU_TYPES[kind].mig]
-    for kind in cut:
-        profiles = GPU_TYPES[kind].mig
-        if gpu.mig_profile not in profiles:
-            yield problem(
-                f"{path}.gpu.migProfile",
-                gpu.mig_profile,
-                f"must be one of {', '.join(profiles)}",
-                f"the {GPU_TYPES[kind].model} of {kind} has no other partitions",
-                next(iter(profiles)),
-            )
+    def _mig_type_problems(self, path: str) -> Iterator[Problem]:
+        if self.gpu and self.gpu.sharing == GpuSharingMode.MIG:
+            whole = next((kind for kind in self._known if not GPU_TYPES[kind].mig), None)
+            if whole:
+                reason = f"the {GPU_TYPES[whole].model} has no MIG"
+                rule, example, at = f"must not be mig with {whole}", self.gpu.unshared, f"{path}.gpu"
+                yield problem(f"{at}.sharing", "mig", rule, reason, example, at=at)
+
+    def _mig_profile_problems(self, path: str) -> Iterator[Problem]:
+        cut, profile = self._cut
+        kind = next((kind for kind in cut if profile not in GPU_TYPES[kind].mig), None)
+        if not kind:
             return
-    if len({GPU_TYPES[kind].mig[gpu.mig_profile] for kind in cut}) > 1:
-        yield problem(
-            f"{path}.instanceTypes",
-            known,
-            f"must have GPUs that MIG cuts into the same number of {gpu.mig_profile}",
-            "the autoscaler must know how many partitions a GPU has",
-            cut[:1],
-        )
+        model, own = GPU_TYPES[kind].model, list(GPU_TYPES[kind].mig)
+        having = [other for other in cut if profile in GPU_TYPES[other].mig]
+        shared = shared_profiles([GPU_TYPES[other] for other in cut])
+        if having and not shared:
+            rule = f"must have GPUs that MIG cuts into {profile}"
+            reason = f"the {model} of {kind} has no {profile}"
+            yield problem(f"{path}.instanceTypes", list(self.instance_types), rule, reason, having)
+        else:
+            profiles = shared or own
+            rule = f"must be one of {', '.join(profiles)}"
+            reason = f"the {model} of {kind} has no " + ("other partitions" if profiles == own else profile)
+            yield problem(f"{path}.gpu.migProfile", profile, rule, reason, profiles[0])
+
+    def _mig_share_problems(self, path: str) -> Iterator[Problem]:
+        cut, profile = self._cut
+        counts = [GPU_TYPES[kind].mig.get(profile) for kind in cut]
+        if None not in counts and len(set(counts)) > 1:
+            yield problem(
+                f"{path}.instanceTypes",
+                self._known,
+                f"must have GPUs that MIG cuts into the same number of {profile}",
+                "the autoscaler must know how many partitions a GPU has",
+                cut[:1],
+            )
+
+    @property
+    def _cut(self) -> tuple[list[str], str]:
+        """The types that MIG cuts, and into what. A type without MIG is told by itself."""
+        if not self.gpu or self.gpu.sharing != GpuSharingMode.MIG or not self.gpu.mig_profile:
+            return [], ""
+        return [kind for kind in self._known if GPU_TYPES[kind].mig], self.gpu.mig_profile
+
+
+def shared_profiles(kinds: Sequence[Gpu]) -> list[str]:
+    """The partitions that MIG makes of all these GPUs in the same number."""
+    cut = [kind.mig for kind in kinds if kind.mig]
+    return [name for name in next(iter(cut), dict[str, int]()) if len({mig.get(name) for mig in cut}) == 1]
+
+
+def fitting_type(gpu: GpuPart | None, others: Sequence[str]) -> str:
+    """An instance type for a pool with this gpu part, or none, that goes with its other types."""
+    arm = any(map(is_arm, others))
+    if gpu is None:
+        return "m7g.large" if arm else "m7i.large"
+    peers = [GPU_TYPES[kind] for kind in others if kind in GPU_TYPES]
+    with suppress(Unreadable):
+        for kind in ("g5.xlarge", *GPU_TYPES):
+            if is_arm(kind) == arm and _takes(GPU_TYPES[kind], gpu, peers):
+                return kind
+    return "g5.xlarge"
+
+
+def _takes(kind: Gpu, gpu: GpuPart, peers: Sequence[Gpu]) -> bool:
+    cards = {(one.adapters, one.first_adapter_card) for one in (kind, *peers)}
+    cuts = {one.mig.get(gpu.mig_profile or "") for one in (kind, *peers)}
+    return (
+        kind.count <= gpu.max_gpus
+        and (not gpu.efa or (kind.efa and len(cards) == 1))
+        and (gpu.sharing != GpuSharingMode.MIG or (None not in cuts and len(cuts) == 1))
+    )

@@ -1,7 +1,8 @@
 """What all sections share: frozen, camelCase in YAML, no unknown keys, no silent conversions."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -12,15 +13,51 @@ NOTHING_YET = "nothing yet: its values are checked, and this version makes nothi
 """`read_by` of a section whose component is still to come."""
 
 
+class Unreadable(Exception):
+    """Raised where a rule reads a field whose value in the stack file is none."""
+
+
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
     read_by: ClassVar[str] = ""
     """Components that read the section, for the documentation."""
 
+    example_fields: ClassVar[tuple[str, ...]] = ()
+    """What an example of the section has beside its required fields, in YAML's terms."""
+
     def problems(self, path: str) -> Iterator[Problem]:
         """What is wrong between the fields of this section, which by themselves are fine. `path` is its own."""
-        yield from ()
+        for rule in self.rules(path):
+            yield from as_far_as_readable(rule)
+
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        """The rules between fields, each by itself: one that reads an unreadable field says nothing more."""
+        return ()
+
+    def readable(self, name: str) -> bool:
+        """Whether a rule may read a field."""
+        return name in self.__dict__
+
+    def without(self, names: Set[str]) -> Self:
+        """A copy in which whoever reads these fields gets Unreadable."""
+        copied = self.model_copy()
+        for name in names:
+            del vars(copied)[name]
+        return copied
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:
+                raise Unreadable(name)
+            return super().__getattr__(name)
+
+
+def as_far_as_readable(rule: Iterator[Problem]) -> Iterator[Problem]:
+    """What a rule says before it reads an unreadable field: nothing of that can come from the field."""
+    with suppress(Unreadable):
+        yield from rule
 
 
 def setting(description: str, example: Any, **options: Any) -> Any:

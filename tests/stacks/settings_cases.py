@@ -2,11 +2,13 @@
 
 import copy
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import yaml
 
+from stacks.problems import Problem
 from stacks.settings import Settings, SettingsError, parse
 from stackyard.program.stackfiles import read_stack
 from tests.stacks.places import ROOT
@@ -30,11 +32,12 @@ teams: [{name: flights}]
 pipelines: [{name: training, team: flights}]
 budget: {monthlyUsd: 400}
 """
+_VALID = yaml.safe_load(BASE)
 TRACEBACK_WORDS = ("pydantic", "validation error", "input_value", "input_type", "Traceback", "Input should", "type=")
 
 
 def valid() -> dict[str, Any]:
-    return yaml.safe_load(BASE)
+    return copy.deepcopy(_VALID)
 
 
 def stack_sections(stack: str) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def with_value(path: str, value: Any) -> dict[str, Any]:
 
 def put(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     config = copy.deepcopy(config)
-    parts: list[Any] = [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path)]
+    parts = _parts(path)
     node: Any = config
     for part, following in pairwise(parts):
         default: Any = [] if isinstance(following, int) else {}
@@ -89,6 +92,44 @@ def _error(config: dict[str, Any], options: dict[str, Any]) -> SettingsError | N
     except SettingsError as error:
         return error
     return None
+
+
+def errors(config: dict[str, Any], stack: str = "") -> tuple[Problem, ...]:
+    """All problems, several at one path included; none for a configuration that parses."""
+    error = _error(config, {"stack": stack})
+    return error.problems if error else ()
+
+
+def followed(config: dict[str, Any], found: Sequence[Problem]) -> dict[str, Any]:
+    """What the configuration becomes when the way out of each problem is followed as it is written."""
+    for problem in found:
+        if problem.example:
+            path, _, value = problem.example.partition(": ")
+            config = put(config, path, yaml.safe_load(value))
+    removed = [
+        problem.path for problem in found if str(problem).endswith("Remove it.") or "in its place" in str(problem)
+    ]
+    for path in sorted(removed, reverse=True):
+        config = _removed(config, path)
+    return config
+
+
+def _removed(config: dict[str, Any], path: str) -> dict[str, Any]:
+    config = copy.deepcopy(config)
+    *outer, last = _parts(path)
+    node: Any = config
+    for part in outer:
+        node = node[part]
+    node.pop(last)
+    return config
+
+
+def has_way_out(problem: Problem) -> bool:
+    return bool(problem.example) or str(problem).endswith("Remove it.")
+
+
+def _parts(path: str) -> list[Any]:
+    return [int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", path)]
 
 
 def repaired(config: dict[str, Any], example: str) -> Settings:

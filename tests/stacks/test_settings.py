@@ -227,12 +227,23 @@ def test_a_section_that_the_engine_decrypted_is_refused_without_showing_anything
         ("tracking.password", "hunter2"),
         ("teams[0].githubToken", "hunter2"),
         ("runners", {"maxRunners": 2, "githubAppSecretArn": "hunter2"}),
+        ("runners", {"maxRunners": 2, "githubAppSecrtArn": "hunter2"}),
+        ("tracking", {"uri": "https://me:hunter2@mlflow.example.com"}),
+        ("networks", "https://me:hunter2@example.com"),
     ],
 )
 def test_what_may_be_a_secret_is_never_repeated(path, value):
     found = problems(with_value(path, value))
     assert found
     assert not any("hunter2" in str(problem) for problem in found.values())
+
+
+def test_a_section_with_a_slip_in_its_name_that_the_engine_decrypted_is_not_repeated():
+    config = valid()
+    config["trackings"] = {"instanceClass": "db.t4g.micro", "storageGb": 4711}
+    with pytest.raises(SettingsError) as failure:
+        parse(config, secret_keys=["trackings"])
+    assert "4711" not in str(failure.value)
 
 
 def test_a_reason_opens_the_endpoint_to_the_world():
@@ -245,7 +256,7 @@ def test_a_reason_opens_the_endpoint_to_the_world():
 def test_sections_of_a_layer_that_the_stack_lacks_are_refused():
     found = problems(with_value("environment.layers", ["base"]))
     assert set(found) == {"cluster", "nodePools", "teams", "pipelines"}
-    assert "must stand in a stack with the layer platform" in found["cluster"].rule
+    assert "must only be given in a stack with the layer platform" in found["cluster"].rule
 
 
 @pytest.mark.parametrize(
