@@ -16,7 +16,7 @@ from stackyard.local.places import typed
 from stackyard.local.progress import Progress
 from stackyard.local.runs import running
 from stackyard.local.safety import assert_emulator, client
-from stackyard.local.stack_run import known, run_stack, settle, target
+from stackyard.local.stack_run import known, recorded, run_stack, settle, target
 from stackyard.program import state
 from stackyard.program.capture import request_for
 from stackyard.program.deployment import STACK_TYPE, Deployment, Resource, provider_urn
@@ -87,10 +87,11 @@ def destroy(
 def _other_regions(environment: LocalEnvironment) -> set[str]:
     """Where replicas of data buckets lie or are to lie: what the states hold may be older than the settings."""
     found: set[str] = set()
-    for stack, settings in environment.settings.items():
-        found |= {bucket.replica_region for bucket in settings.data_buckets if bucket.replica_region}
-        recorded = state.read(environment.places.state(stack)) or ()
-        found |= {region for r in recorded if r.custom and isinstance(region := r.outputs.get("region"), str)}
+    for config in environment.stacks:
+        declared = environment.settings[config.stack].data_buckets
+        found |= {bucket.replica_region for bucket in declared if bucket.replica_region}
+        found_there = recorded(environment.places, config) or ()
+        found |= {region for r in found_there if r.custom and isinstance(region := r.outputs.get("region"), str)}
     return found - {environment.region}
 
 

@@ -156,18 +156,18 @@ LISTINGS = (
 )
 
 
-_GLOBAL = frozenset({"s3", "iam", "budgets"})
-"""Services whose lists are the same in every region."""
+_OF_REPLICAS = frozenset({"kms", "logs", "sns", "sqs"})
+"""Services of what a bucket's copy in another region has beside it; moto lacks others in some regions."""
 
 
 def inventory(endpoint: str, *, region: str = "us-east-1", others: Iterable[str] = ()) -> dict[str, list[str]]:
     """What exists in `region` (and in the global services): sorted names per `service label`; empty if all is gone.
 
-    What exists in `others`, further regions, stands under `service label in REGION`. Leaves out what a new account
-    has, our own notes, and what `pending_deletion` lists. Reads only.
+    What replicas have in `others`, further regions, stands under `service label in REGION`. Leaves out what a new
+    account has, our own notes, and what `pending_deletion` lists. Reads only.
     """
     found = _listed(LISTINGS, endpoint, region)
-    regional = [listing for listing in LISTINGS if listing.service not in _GLOBAL]
+    regional = [listing for listing in LISTINGS if listing.service in _OF_REPLICAS]
     for other in sorted(set(others) - {region}):
         found |= {f"{label} in {other}": names for label, names in _listed(regional, endpoint, other).items()}
     return found

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.declaration import PipelineDeclaration
 
 NAMESPACE = "pipelines"
+INLINE_GRACE_S = 10.0
+"""For a flow that was interrupted to end its tasks."""
 SIGNS = {"finished": "[green]✓[/]", "retried": "[yellow]↻[/]", "failed": "[red]✗[/]", "skipped": "[dim]…[/]"}
 
 
@@ -247,10 +251,23 @@ def run_inline(root: Path, env: str, name: str, parameters: Mapping[str, str], c
         flow = root / "pipelines" / name / "flow.py"
         command = [sys.executable, str(flow), "--no-pylint", "run", *arguments]
         with running(target.places):
-            done = subprocess.run(command, cwd=scratch, env=variables, check=False)
+            status = _run_in_its_group(command, Path(scratch), variables)
             mirror.snapshot(target.endpoint, target.places)
-    if done.returncode:
-        raise RunFailed(f"{name} (inline) ended with status {done.returncode}")
+    if status:
+        raise RunFailed(f"{name} (inline) ended with status {status}")
+
+
+def _run_in_its_group(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> int:
+    """The exit status. An interrupt, also of this process alone, reaches the command and all that it has started."""
+    process = subprocess.Popen(command, cwd=folder, env=variables, start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(INLINE_GRACE_S)
+        raise
 
 
 def print_pipelines(root: Path, env: str, console: Console) -> None:

@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,6 +48,10 @@ READ_VERBS = (
     # They answer with keys, tokens or cryptograms and leave nothing behind.
     "AssumeRole", "Decrypt", "Encrypt", "ReEncrypt", "GenerateDataKey", "GenerateRandom", "Sign", "Verify",
 )  # fmt: skip
+WAITING = ("sqs:ReceiveMessage", "sns:Publish", "sns:PublishBatch")
+"""They wait for messages (up to 20 s), or for the server of a subscriber, which may ask the emulator."""
+LONGEST_TURN_S = 10.0
+"""Longer takes only a request that waits for somebody else (a Lambda in its container): the next does without it."""
 EXACT_DATE = "%Y-%m-%dT%H:%M:%S.%fZ"
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 RESET_PATH = "/moto-api/reset"
@@ -93,12 +98,13 @@ class Application:
     """WSGI application: our pages, everything else to moto, counted; a marked change is carried out once.
 
     One request at a time reaches moto, whose models are not thread-safe: a role listed while another one is created
-    ends in a 500. The interpreter's lock lets no two of them compute at once anyway.
+    ends in a 500. The interpreter's lock lets no two of them compute at once anyway. Those that wait for others, or
+    ask somebody else in their turn, hold nobody up.
     """
 
     def __init__(self, backend: Callable[..., Iterable[bytes]], owner: str) -> None:
         self._owner = owner
-        self._moto, self._one_at_a_time = backend, threading.Lock()
+        self._moto, self._turn = backend, threading.Lock()
         self._lock = threading.Lock()
         self._mutating: Counter[str] = Counter()
         self._reads = 0
@@ -115,7 +121,7 @@ class Application:
         if path.startswith("/moto-api"):
             if path == RESET_PATH:
                 self._replies.clear()
-            return self._backend(environ, start_response)
+            return self._in_turn(path, environ, start_response)
         name, mutating = operation(environ)
         if mutating and (call := header(environ, CALL_HEADER)):
             reply, remembered = self._replies.answer(call, lambda: self._change(name, environ))
@@ -128,17 +134,21 @@ class Application:
                 self._replies.undone(undo)
             return reply.send(start_response)
         self._count(name, mutating)
-        return self._backend(environ, start_response)
+        return self._in_turn(name, environ, start_response)
 
-    def _backend(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _in_turn(self, name: str, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # Before anybody waits for this request: a slow sender holds up only itself.
         read_body(environ)
-        with self._one_at_a_time:
+        mine = name not in WAITING and self._turn.acquire(timeout=LONGEST_TURN_S)
+        try:
             return self._moto(environ, start_response)
+        finally:
+            if mine:
+                self._turn.release()
 
     def _change(self, name: str, environ: dict[str, Any]) -> Reply:
         self._count(name, True)
-        return execute(self._backend, environ)
+        return execute(partial(self._in_turn, name), environ)
 
     def _count(self, name: str, mutating: bool) -> None:
         with self._lock:

@@ -58,14 +58,19 @@ def run_stack(
     return run_child(request, variables, on_event)
 
 
+def recorded(places: Places, config: StackConfig) -> Deployment | None:
+    """What state and journal say, as far as an interrupted run came; None: nothing was ever provisioned."""
+    before = state.read(places.state(config.stack), project=config.project, stack=config.stack)
+    return replay(before, places.journal(config.stack), project=config.project, stack=config.stack)
+
+
 def known(environment: LocalEnvironment, config: StackConfig, endpoint: str, console: Console) -> Deployment | None:
     """What the stack consists of, after an interrupted run too: its steps of unknown result are made again.
 
     None: nothing was ever provisioned. Raises Unsettled when the result of a step cannot be found out now.
     """
     places, stack = environment.places, config.stack
-    before = state.read(places.state(stack), project=config.project, stack=stack)
-    prior = replay(before, places.journal(stack), project=config.project, stack=stack)
+    prior = recorded(places, config)
     if prior is None:
         return None
     if places.journal(stack).exists():

@@ -127,7 +127,7 @@ async def _to_its_outputs(program: Callable[[], Any]) -> None:
         if isawaitable(started):
             await started
     except Exception:
-        # The SDK waits for what was begun before it tells.
+        # The SDK waits for what was begun before it tells, one output at a time.
         await _known_or_failed()
         raise
     stack: Any = settings.get_root_resource()

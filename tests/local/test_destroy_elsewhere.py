@@ -14,6 +14,8 @@ from tests.local.small_project import STACK, Project
 pytestmark = pytest.mark.local
 
 REGION = "eu-central-1"
+ELSEWHERE = "ca-west-1"
+"""Where the emulator lacks services, which replicas do not need."""
 
 
 @pytest.fixture
@@ -47,18 +49,18 @@ def orphan(project: Project, region: str) -> str:
 def test_what_is_left_where_the_settings_have_a_replica_is_found(project):
     file = project.root / "stacks" / "Pulumi.local.yaml"
     settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    settings["config"]["stackyard:dataBuckets"][0]["replicaRegion"] = "eu-west-1"
+    settings["config"]["stackyard:dataBuckets"][0]["replicaRegion"] = ELSEWHERE
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    key = orphan(project, "eu-west-1")
+    key = orphan(project, ELSEWHERE)
     remains = destroy(project.root, STACK, Console(file=io.StringIO()), include_data=True).remains
-    assert remains == {"kms key in eu-west-1": [key]}
+    assert remains == {f"kms key in {ELSEWHERE}": [key]}
 
 
 def test_what_is_left_where_only_the_state_has_something_is_found(project):
     program = project.root / "stacks" / "__main__.py"
-    bucket = 'aws.s3.Bucket("replica", region="eu-west-1", opts=on_aws)\n'
+    bucket = f'aws.s3.Bucket("replica", region="{ELSEWHERE}", opts=on_aws)\n'
     program.write_text(program.read_text(encoding="utf-8") + bucket, encoding="utf-8")
     up(project.root, STACK, Console(file=io.StringIO()))
-    key = orphan(project, "eu-west-1")
+    key = orphan(project, ELSEWHERE)
     remains = destroy(project.root, STACK, Console(file=io.StringIO()), include_data=True).remains
-    assert remains == {"kms key in eu-west-1": [key]}
+    assert remains == {f"kms key in {ELSEWHERE}": [key]}

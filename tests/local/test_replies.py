@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from stackyard.local import emulator, inventory
+from stackyard.local import emulator, inventory, server
 from stackyard.local.attempts import attempt, marks, undoing
 from stackyard.local.aws.clients import Clients
 from stackyard.local.replies import CALL_HEADER, REPLIES_PATH, UNDO_HEADER, Replies, Reply
@@ -290,6 +290,28 @@ def test_the_server_lets_one_request_at_a_time_into_moto():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda mark: ask(application, "PUT", "/bucket", **mark), marks * 2))
     assert most == 1
+
+
+def test_who_waits_for_others_holds_up_nobody(monkeypatch: pytest.MonkeyPatch):
+    arrived = threading.Event()
+
+    def backend(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/message":
+            arrived.set()
+            return [b"sent"]
+        return [b"got it" if arrived.wait(WAIT_S) else b"nothing came"]
+
+    application = Application(backend, "owner")
+    poll = {"HTTP_X_AMZ_TARGET": "AmazonSQS.ReceiveMessage", "HTTP_AUTHORIZATION": "Credential=k/1/eu-west-1/sqs/aws4"}
+    # One that nobody has thought of only costs the others a while.
+    monkeypatch.setattr(server, "LONGEST_TURN_S", 0.05)
+    for waiting in (poll, {}):
+        arrived.clear()
+        with ThreadPoolExecutor(1) as pool:
+            receiver = pool.submit(ask, application, "PUT", "/receive", **waiting)
+            assert ask(application, "PUT", "/message")[0] == b"sent"
+            assert receiver.result()[0] == b"got it"
 
 
 @pytest.mark.local

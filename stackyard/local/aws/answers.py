@@ -101,10 +101,10 @@ def is_unknown(error: Exception) -> bool:
 def explain(error: Exception, where: str, inputs: Mapping[str, Any], tries: int = 1) -> str:
     """One sentence for a failed call; inputs whose value AWS repeats are named."""
     after = f" ({tries} tries)" if tries > 1 else ""
+    if _is_breakdown(error):
+        log = "its log (emulator.log beside the state) ends with the reason"
+        return f"{where} failed{after}: the emulator broke down; {log}"
     if not isinstance(error, ClientError):
-        if isinstance(error, ResponseParserError):
-            log = "its log (emulator.log beside the state) ends with the reason"
-            return f"{where} failed{after}: the emulator broke down; {log}"
         return f"{where} failed{after}: {error}. Is the emulator running? `stackyard local status` tells"
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
     said = f"{code(error)}: {message}"
@@ -121,6 +121,13 @@ def explain(error: Exception, where: str, inputs: Mapping[str, Any], tries: int 
     about = [f"Input: {', '.join(named)}"] if named else []
     ways_out = [way for pattern, way in WAYS_OUT if pattern.search(said)][:1]
     return ". ".join([f"AWS refused {where}: {said}".rstrip("."), *about, *ways_out])
+
+
+def _is_breakdown(error: Exception) -> bool:
+    """Whether the answer is a page of the server's own: no XML, and in JSON's place taken for a message."""
+    if isinstance(error, ClientError):
+        return "<!doctype html>" in str(error.response.get("Error", {}).get("Message", ""))
+    return isinstance(error, ResponseParserError)
 
 
 def refused_part(response: Any) -> str | None:

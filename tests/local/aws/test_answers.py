@@ -1,7 +1,7 @@
 """How a failed call is told."""
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.parsers import ResponseParserError
 
 from stackyard.local.aws.answers import explain
@@ -11,6 +11,10 @@ from stackyard.local.aws.answers import explain
     ("error", "told"),
     [
         (ResponseParserError("<!doctype html>"), "the emulator broke down; its log (emulator.log beside the state)"),
+        (
+            ClientError({"Error": {"Code": "500", "Message": "<!doctype html>\n<title>500</title>"}}, "ListProjects"),
+            "the emulator broke down; its log",
+        ),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the emulator running?"),
     ],
 )
