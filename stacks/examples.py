@@ -4,16 +4,15 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import islice
 from typing import Any
 
-import yaml
-
-from components.instance_types import GPU_TYPES
+from components.instance_types import GPU_TYPES, architectures
 from pipelines.declaration import declarations
-from stacks.domain import LONGEST_NAME, EnvironmentName
+from stacks.domain import LONGEST_NAME, EnvironmentName, InstanceType, Zone
 from stacks.draft import Draft
 from stacks.plain import is_list, is_mapping
-from stacks.problems import MISSING, Problem, flow
+from stacks.problems import MISSING, Example, Problem
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Layer
 from stacks.sections.pools import NodePool, fitting_type, shared_profiles
@@ -31,16 +30,19 @@ OTHER_REGIONS = ("us-west-2", "us-east-2", "cn-northwest-1", "cn-north-1", "us-g
 
 
 def fitted(problem: Problem, draft: Draft) -> Problem:
-    """The problem with an example that the rest of the configuration takes, as far as that could be read."""
-    at, _, text = problem.example.partition(": ")
-    try:
-        example = yaml.safe_load(text)
-    except yaml.YAMLError:  # a mapping's own key may contain anything
+    """The problem with an example that the rest of the configuration takes, as far as that could be read.
+
+    What the person wrote stays as it is; an example that cannot be made to fit is left out.
+    """
+    way = problem.way
+    if not way or way.own:
         return problem
-    fitting = example
-    for fit in (_at_home, _in_place, _in_zones, _in_list, _of_team, _of_pool, _of_gpus):
-        fitting = fit(at, fitting, draft)
-    return problem if fitting == example else replace(problem, example=f"{at}: {flow(fitting)}")
+    value = way.value
+    for fit in (_at_home, _in_place, _in_zones, _in_list, _of_team, _of_gpus):
+        value = value if value is MISSING else fit(way.at, value, draft)
+    for fit in (_of_pool, _apart):
+        value = value if value is MISSING else fit(way, value, draft)
+    return replace(problem, way=None if value is MISSING else replace(way, value=value))
 
 
 def home(stack: str) -> dict[str, Any]:
@@ -65,10 +67,14 @@ def name_for(stack: str, layers: Sequence[str]) -> Any:
 
 def free_name(name: str, taken: Collection[str], limit: int = LONGEST_NAME) -> Any:
     """The name, or it with a number, such that nobody else has it; MISSING when there is no room for that."""
-    names = (
-        f"{name[: limit - len(end)].rstrip('-')}{end}" for end in ("", *(f"-{number}" for number in range(2, 100)))
-    )
-    return next((free for free in names if free not in taken and re.match("[a-z]", free)), MISSING)
+    return next(_free_names(name, taken, limit), MISSING)
+
+
+def _free_names(name: str, taken: Collection[str], limit: int) -> Iterator[str]:
+    for end in ("", *(f"-{number}" for number in range(2, 100))):
+        free = f"{name[: limit - len(end)].rstrip('-')}{end}"
+        if free not in taken and re.match("[a-z]", free):
+            yield free
 
 
 def other_region(region: str, fits: Callable[[str], bool]) -> Any:
@@ -96,7 +102,7 @@ def _at_home(at: str, example: Any, draft: Draft) -> Any:
     """Name, layers and region of the environment go with the stack's name and the network's zones."""
     if not at.startswith("environment"):
         return example
-    known = home(draft.stack) if draft.stack else {}
+    known: dict[str, Any] = home(draft.stack) if draft.stack else {}
     if draft.environment and draft.good("environment.layers"):
         named = name_for(draft.stack, draft.environment.layers) if draft.stack else MISSING
         known = known | {"name": named} if named is not MISSING else known
@@ -104,6 +110,9 @@ def _at_home(at: str, example: Any, draft: Draft) -> Any:
     known |= {"region": zones[0][:-1]} if zones else {}
     if at == "environment" and is_mapping(example):
         return example | known
+    if at.startswith("environment.layers[") and "layers" in known:
+        layers: list[str] = known["layers"]
+        return example if example in layers else layers[min(_index(at), len(layers) - 1)]
     return known.get(at.removeprefix("environment."), example)
 
 
@@ -137,17 +146,43 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     return change(value) if isinstance(value, str) else value
 
 
+def _apart(way: Example, example: Any, draft: Draft) -> Any:
+    """An entry of a list is none of the others; MISSING where no such is known."""
+    if not way.beside:
+        return example
+    if way.at.startswith("environment.layers["):
+        choices = [example, *home(draft.stack)["layers"]]
+    elif re.match(r"(network|nodePools\[\d+\])\.zones\[", way.at):
+        known = draft.network.zone_names if draft.network and draft.good("network") else ()
+        choices = known if example in known else [f"{example[:-1]}{letter}" for letter in "abcdef"]
+        bad = [one for one in way.beside[: _index(way.at)] if not accepts(Zone, one)]
+        free = [zone for zone in choices if zone not in way.beside]
+        return next(islice(free, len(bad), None), MISSING)
+    else:
+        choices = [] if way.later and isinstance(example, str) else [example]
+    return next((one for one in choices if one not in way.beside), MISSING)
+
+
+def _index(at: str) -> int:
+    return int(at.rpartition("[")[2].rstrip("]"))
+
+
 def _in_list(at: str, example: Any, draft: Draft) -> Any:
-    """An entry is called otherwise than the others, and a pipeline as its folder."""
+    """An entry is called otherwise than the others, bad ones before it too, and a pipeline as its folder."""
     place = re.fullmatch(r"(?P<section>\w+)\[(?P<index>\d+)\](?P<name>\.name)?", at)
     if not place or (not place["name"] and not is_mapping(example)):
         return example
-    names = _names(draft, place["section"])
-    taken = {name for index, name in names.items() if index != int(place["index"])}
+    section, index = place["section"], int(place["index"])
+    names = _names(draft, section)
+    taken = {name for other, name in names.items() if other != index}
     name = str(example if place["name"] else example.get("name", ""))
-    known = sorted(declarations()) if place["section"] == "pipelines" else [name, free_name(name, taken)]
-    free = next((one for one in known if isinstance(one, str) and one not in taken), name)
-    return free if place["name"] else example | {"name": free} if name else example
+    if not name:
+        return example
+    known = declarations() if section == "pipelines" else None
+    free = _free_names(name, taken, LONGEST_NAME) if known is None else iter(sorted(set(known) - taken))
+    earlier = sum(not draft.good(f"{section}[{other}].name") for other in range(index))
+    chosen = next(islice(free, earlier, None), MISSING)
+    return chosen if place["name"] or chosen is MISSING else example | {"name": chosen}
 
 
 def _names(draft: Draft, section: str) -> dict[int, str]:
@@ -172,16 +207,18 @@ def _of_team(at: str, example: Any, draft: Draft) -> Any:
     return example | {"team": teams[0]} if is_mapping(example) and example.get("team") not in teams else example
 
 
-def _of_pool(at: str, example: Any, draft: Draft) -> Any:
-    """Instance types have GPUs where the pool has a gpu part, and none elsewhere."""
-    place = re.fullmatch(r"nodePools\[(?P<index>\d+)\]\.instanceTypes(?:\[(?P<position>\d+)\])?", at)
+def _of_pool(way: Example, example: Any, draft: Draft) -> Any:
+    """Instance types have GPUs where the pool has a gpu part, and none elsewhere; all have one architecture."""
+    place = re.fullmatch(r"(nodePools\[(?P<index>\d+)\]\.instanceTypes)(?:\[(?P<position>\d+)\])?", way.at)
     pool = draft.node_pools.get(int(place["index"])) if place else None
     if not place or not pool:
         return example
-    given = pool.instance_types if draft.good(at.partition(".instanceTypes")[0] + ".instanceTypes") else ()
-    others = [kind for position, kind in enumerate(given) if str(position) != place["position"]]
+    given = enumerate(pool.instance_types if draft.good(place[1]) else ())
+    beside = way.beside or [kind for position, kind in given if str(position) != place["position"]]
+    # Those that stay: each other one is told by itself.
+    others = [kind for kind in beside if accepts(InstanceType, kind) and (kind in GPU_TYPES) == bool(pool.gpu)]
     fits = [kind for kind in _texts(example) if (kind in GPU_TYPES) == bool(pool.gpu)]
-    if fits:
+    if fits and len(architectures([*fits, *others])) == 1 and not set(fits) & set(others):
         return example
     kind = fitting_type(pool.gpu, others)
     return kind if place["position"] else [kind]

@@ -18,11 +18,48 @@ MISSING = object()
 LONGEST_VALUE = 60
 """Characters of a value that a sentence shows."""
 
-# Names of keys whose values must not appear in an error message, should a person have put a secret there.
-SECRET_NAME = re.compile(r"passw|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE)
+LONGEST_READ = 1000
+"""Characters of a value that are looked through for secrets: no more are shown."""
 
-CREDENTIALS = re.compile(r"://[^/\s\"]*@")
-"""A URL's user and password."""
+HIDDEN = "[hidden]"
+"""Stands for a value that must not be shown."""
+
+# Names of keys whose values must not appear in an error message, should a person have put a secret there.
+SECRET_NAME = re.compile(
+    r"passw|passphrase|passcode|pwd|secret|token|credential|cookie|authorization|bearer"
+    r"|(?:api|auth|private|access|account|signing|encryption|ssh)[_-]?key"
+    r"|(?:(?:^|[_.-])(?:pass|pat)|(?-i:Pat))(?:[.\[]|$)",
+    re.IGNORECASE,
+)
+
+_SECRET_TEXTS = (
+    # A URL's user and password, which may hold a slash; what follows its path; user and password without a scheme.
+    (re.compile(r"(?s)://.*@"), f"://{HIDDEN}@"),
+    (re.compile(r"(?s)(://[^?#]*[?#]).+"), rf"\1{HIDDEN}"),
+    (re.compile(r"[^\s:/@]+:\S+@"), f"{HIDDEN}@"),
+    (re.compile(rf"(?s)((?:{SECRET_NAME.pattern})\w*\s*[:=]).+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    # Tokens of GitHub, GitLab, Slack, Hugging Face, Stripe and others; of JWT; keys in PEM.
+    (re.compile(r"\b(?:gh[a-z]_|github_pat_|glpat-|xox[a-z]-|hf_|sk[-_]|eyJ)[\w.-]{8,}"), HIDDEN),
+    (re.compile(r"(?s)-----BEGIN .+"), HIDDEN),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A valid value and where it belongs."""
+
+    at: str
+    """Dotted path."""
+    value: Any
+    own: bool = False
+    """Whether the person wrote the value, or it was made of what they wrote: such a one is offered as it is."""
+    beside: tuple[Any, ...] = ()
+    """The other entries of its list, in their order."""
+    later: bool = False
+    """Whether its list has a bad entry before this one."""
+
+    def __str__(self) -> str:
+        return f"{self.at}: {flow(self.value)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +74,13 @@ class Problem:
     """What it must be; starts with «must»."""
     reason: str
     """Why, without a full stop."""
-    example: str = ""
-    """A valid line, `path: value` in YAML; empty where none can be named."""
+    way: Example | None = None
+    """A valid value; None where none can be named."""
+
+    @property
+    def example(self) -> str:
+        """A valid line, `path: value` in YAML; empty where none can be named."""
+        return str(self.way or "")
 
     @property
     def section(self) -> str:
@@ -49,7 +91,7 @@ class Problem:
         removable = self.rule.startswith(("must not be given", "must only be given"))
         instead = " in its place" if removable else ""
         way_out = f" Valid{instead}: {self.example}" if self.example else " Remove it." if removable else ""
-        return f"{subject}: {self.reason}.{way_out}"
+        return printable(f"{subject}: {self.reason}.{way_out}")
 
 
 class SettingsError(InvalidInput):
@@ -71,13 +113,9 @@ def render(problems: Sequence[Problem], stack: str = "") -> str:
 
 def problem(path: str, value: Any, rule: str, reason: str, example: Any = MISSING, *, at: str = "") -> Problem:
     """A problem from plain Python values. `at` is the path that the example belongs to, when it is another one."""
-    return Problem(
-        path=path,
-        value=shown(value),
-        rule=rule,
-        reason=reason,
-        example="" if example is MISSING else f"{at or path}: {flow(example)}",
-    )
+    own = is_list(value) and is_list(example) and all(entry in value for entry in example)
+    way = None if example is MISSING else Example(at=at or path, value=example, own=own)
+    return Problem(path=path, value=shown_at(path, value), rule=rule, reason=reason, way=way)
 
 
 def refuse(rule: str, reason: str, example: Any = MISSING, *, fallback: Any = MISSING) -> PydanticCustomError:
@@ -89,21 +127,73 @@ def refuse(rule: str, reason: str, example: Any = MISSING, *, fallback: Any = MI
     return PydanticCustomError("rule", "{rule}", context)  # pyright: ignore[reportArgumentType] (LiteralString)
 
 
+def shown_at(path: str, value: Any) -> str:
+    """A value as an error shows it, unless its path tells that it is a secret."""
+    open_to_all = value is MISSING or value is None or isinstance(value, bool)
+    return shown(value) if open_to_all or not SECRET_NAME.search(path) else HIDDEN
+
+
 def shown(value: Any) -> str:
-    """A value as an error shows it: quoted, short, on one line."""
+    """A value as an error shows it: quoted, short, on one line, without what may be a secret."""
     if value is MISSING:
         return ""
     if value is None:
         return "empty"
-    if isinstance(value, list | tuple) and not value:
+    if value == HIDDEN:
+        return HIDDEN
+    if is_list(value) and not value:
         return "an empty list"
     if is_mapping(value):
-        return f"a mapping with the keys {', '.join(value)}"[:LONGEST_VALUE] if value else "an empty mapping"
-    text = CREDENTIALS.sub("://[hidden]@", json.dumps(value, ensure_ascii=False, default=str))
+        return printable(_cut(f"a mapping with the keys {', '.join(map(str, value))}")) if value else "an empty mapping"
+    if is_list(value) and _has_secret_key(value):
+        return f"a list of {len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    text = printable(json.dumps(_masked(value), ensure_ascii=False, default=str))
     if len(text) <= LONGEST_VALUE:
         return text
     length = f" ({len(value)} characters)" if isinstance(value, str) else ""
     return f"{text[:LONGEST_VALUE]}…{length}"
+
+
+def repeatable(value: Any) -> bool:
+    """Whether nothing of a value may be a secret."""
+    return not _has_secret_key(value) and _masked(value) == value
+
+
+def _has_secret_key(value: Any) -> bool:
+    if is_mapping(value):
+        return any(key == "secure" or SECRET_NAME.search(str(key)) or _has_secret_key(value[key]) for key in value)
+    return is_list(value) and any(map(_has_secret_key, value))
+
+
+def _masked(value: Any) -> Any:
+    if is_mapping(value):
+        return {key: _masked(entry) for key, entry in value.items()}
+    if is_list(value):
+        return [_masked(entry) for entry in value]
+    if not isinstance(value, str):
+        return value
+    text = value[:LONGEST_READ]
+    for pattern, instead in _SECRET_TEXTS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _cut(listed: str) -> str:
+    """A list of words, whole ones, as far as there is room."""
+    if len(listed) <= LONGEST_VALUE:
+        return listed
+    whole, comma, _ = listed[: LONGEST_VALUE + 1].rpartition(", ")
+    return f"{whole}, …" if comma else f"{listed[:LONGEST_VALUE]}…"
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what breaks a line, steers a terminal or turns the direction of writing."""
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    # As YAML takes it in double quotes.
+    return json.dumps(character)[1:-1] if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def flow(value: Any) -> str:
@@ -114,7 +204,7 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{flow(key)}: {flow(entry)}" for key, entry in value.items()) + "}"
     if is_list(value):
         return "[" + ", ".join(map(flow, value)) + "]"
-    return json.dumps(value)
+    return json.dumps(value, default=str)
 
 
 def _plain(text: str) -> bool:

@@ -11,22 +11,25 @@ from pydantic.alias_generators import to_camel
 from stacks.domain import PLACEHOLDER
 from stacks.draft import Draft
 from stacks.plain import has_secure, is_list, is_mapping, secure_paths
-from stacks.problems import MISSING, Problem, dotted, nearest, problem
+from stacks.problems import HIDDEN, MISSING, Example, Problem, dotted, nearest, problem
 from stacks.protection import PROFILES
 from stacks.salvage import meant_fields, salvaged, with_gaps, within
 from stacks.sections.section import Section
 from stacks.translate import (
-    HIDDEN,
     NO_SECRETS,
     Location,
     adapter,
+    bare,
+    beside,
     example_at,
     example_of,
     field_at,
     mark,
     problems_of,
     taken,
+    told,
     unknown_key,
+    value_at,
     yaml_fields,
 )
 
@@ -51,7 +54,7 @@ class Reader:
         for key in config:
             if key not in self._types:
                 value = HIDDEN if key in secret_keys else config[key]
-                self.problems.append(unknown_key(key, key, value, settings, ()))
+                self.problems.append(unknown_key(key, key, value, settings, (), self._given))
         # A slip of a section's key only seems to leave the section out.
         meant = {nearest(key, self._types) for key in config if key not in self._types}
         self._meant = frozenset(name for name in meant if name and name not in self._given)
@@ -85,17 +88,21 @@ class Reader:
                 self._models[key] = model
 
     def _read_list(self, key: str, entries: Any) -> None:
+        entry_type = field_at(self._types[key], (0,))[0]
         if not is_list(entries):
             rule, reason = "must be a list", "each entry describes one, and there may be several"
-            example = next(iter(taken(self._settings, key, [[entries]])), example_of(self._types[key]))
-            self.problems.append(problem(key, entries, rule, reason, example))
+            own = next(taken(self._settings, key, [[entries]]), MISSING)
+            example = example_of(self._types[key]) if own is MISSING else own
+            way = Example(at=key, value=example, own=own is not MISSING)
+            value = told(key, entries, entry_type, None)
+            self.problems.append(Problem(path=key, value=value, rule=rule, reason=reason, way=way))
             self._unreadable.add(key)
             return
-        entry_type = field_at(self._types[key], (0,))[0]
         models = (self._read_model(entry, entry_type, (key, index)) for index, entry in enumerate(entries))
         self._models[key] = {index: model for index, model in enumerate(models) if model is not None}
 
     def _read_model(self, value: Any, model: Any, at: Location) -> Any:
+        given = copy.copy(value)
         self._fill_defaults(value, model)
         placeholders = list(_placeholder_problems(value, model, at))
         path = dotted(at)
@@ -104,8 +111,8 @@ class Reader:
         try:
             result = adapter(model).validate_json(json.dumps(value, default=str))
         except ValidationError as error:
-            meant = set(meant_fields(error, model, at))
-            found = [item for item in problems_of(error, model, at) if not within(item.path, bad)]
+            meant = set(meant_fields(error, model, at, given))
+            found = [item for item in problems_of(error, model, at, given) if not within(item.path, bad)]
             self.problems += [item for item in found if item.value or item.path not in meant]
             bad |= {item.path for item in found} | meant
             result = salvaged(value, model, path, bad)
@@ -129,18 +136,24 @@ class Reader:
             yield Problem(path=path, value="encrypted", rule="must not be a secret (`secure:`)", reason=NO_SECRETS)
 
 
-def _placeholder_problems(value: Any, model: Any, at: Location, inside: Location = ()) -> Iterator[Problem]:
+def _placeholder_problems(value: Any, model: Any, at: Location) -> Iterator[Problem]:
+    rule, reason = "must be filled in", "it is a placeholder that somebody left for you"
+    places = list(_placeholders(value, model))
+    for place in places:
+        found = problem(dotted(at + place), value_at(value, place), rule, reason, example_at(model, place))
+        yield beside(found, place, value, places)
+
+
+def _placeholders(value: Any, model: Any, inside: Location = ()) -> Iterator[Location]:
+    """Where placeholders stand, but below unknown keys and where another shape is wanted: that is told of instead."""
+    annotation = bare(field_at(model, inside)[0])
     if is_mapping(value):
+        fields = yaml_fields(annotation)
         for key, entry in value.items():
-            yield from _placeholder_problems(entry, model, at, (*inside, key))
+            if key in fields or get_origin(annotation) is Mapping:
+                yield from _placeholders(entry, model, (*inside, key))
     elif is_list(value):
-        for index, entry in enumerate(value):
-            yield from _placeholder_problems(entry, model, at, (*inside, index))
+        for index, entry in enumerate(value if get_origin(annotation) is tuple else ()):
+            yield from _placeholders(entry, model, (*inside, index))
     elif isinstance(value, str) and PLACEHOLDER.fullmatch(value.strip()):
-        yield problem(
-            dotted(at + inside),
-            value,
-            "must be filled in",
-            "it is a placeholder that somebody left for you",
-            example_at(model, inside),
-        )
+        yield inside

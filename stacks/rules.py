@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from components.gpu_sharing import GpuSharingMode
 from components.instance_types import GPU_TYPES
 from pipelines.declaration import declarations
 from stacks.draft import Draft
-from stacks.examples import free_name, gpu_pool, home, name_for, other_region
+from stacks.examples import free_name, gpu_pool, home, name_for, other_region, partition
 from stacks.naming import ACCESS_LOGS, BUCKET_NAME_LENGTH, CACHE_PREFIX_LENGTH, DATA, STATE, STATE_LOGS
 from stacks.problems import MISSING, Problem, problem
-from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment, Layer
 from stacks.sections.pools import GENERAL_POOL, NodePool
 from stacks.versions import CACHED_UPSTREAMS
@@ -44,6 +44,9 @@ REQUIRED_BY: Mapping[Layer, tuple[str, ...]] = {
     ACCOUNT: ("account", "ci"),
 }
 ZONE_REASON = "environment.region says where the stack lives, and zones of another region cannot be used"
+NAME_PARTS = tuple(f"environment.{key}" for key in ("name", "prefix", "accountId", "region"))
+"""What a bucket's physical name has beside its own one."""
+
 OWN_BUCKETS = (ACCESS_LOGS, STATE, STATE_LOGS)
 """Buckets beside the configured ones: of components, and of `stackyard bootstrap`."""
 
@@ -51,12 +54,13 @@ OWN_BUCKETS = (ACCESS_LOGS, STATE, STATE_LOGS)
 def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     """All problems between sections. `examples` gives a valid value for a missing section."""
     if draft.environment and draft.good("environment.layers"):
-        yield from _layer_problems(draft, draft.environment, examples)
-    if draft.environment and draft.good("environment.name", "environment.layers"):
-        yield from _stack_name_problems(draft, draft.environment)
+        layers = _layers_meant(draft, draft.environment)
+        yield from _stack_name_problems(draft, draft.environment, layers)
+        yield from _layer_problems(draft, layers, examples)
     if draft.environment and draft.good("environment.region"):
         yield from _zone_problems(draft, draft.environment.region)
     yield from _bucket_problems(draft)
+    yield from _replica_problems(draft)
     yield from _cache_problems(draft)
     yield from _pool_problems(draft)
     yield from _team_problems(draft)
@@ -65,9 +69,9 @@ def check(draft: Draft, examples: Callable[[str], Any]) -> Iterator[Problem]:
     yield from _repository_problems(draft)
 
 
-def _layer_problems(draft: Draft, environment: Environment, examples: Callable[[str], Any]) -> Iterator[Problem]:
-    layers = set(environment.layers)
-    needed = dict.fromkeys(name for layer in environment.layers for name in REQUIRED_BY[layer])
+def _layer_problems(draft: Draft, given: Sequence[Layer], examples: Callable[[str], Any]) -> Iterator[Problem]:
+    layers = set(given)
+    needed = dict.fromkeys(name for layer in given for name in REQUIRED_BY[layer])
     for name in needed:
         if name not in draft.given:
             reason = f"the layer {' and '.join(sorted(layers & LAYERS_OF[name]))} needs it"
@@ -79,56 +83,56 @@ def _layer_problems(draft: Draft, environment: Environment, examples: Callable[[
                 name,
                 MISSING,
                 f"must only be given in a stack with the layer {belongs}",
-                f"this stack has {' and '.join(environment.layers)} only, where nothing reads it",
+                f"nothing reads it in a stack with {' and '.join(given)} only",
             )
 
 
-def _stack_name_problems(draft: Draft, environment: Environment) -> Iterator[Problem]:
-    stack, layers = draft.stack, set(environment.layers)
-    expected = f"{environment.name}-{environment.layers[0]}" if len(layers) == 1 else environment.name
-    if ACCOUNT in layers or stack in ("", expected):
-        return
-    at, example = _stack_example(draft, environment)
-    yield problem(
-        "environment.name",
-        environment.name,
-        f"must belong to a stack called {expected}, and this one is called {stack}",
-        "the platform layer and the commands with --env find an environment's stacks by their names",
-        example,
-        at=at,
-    )
+def _belongs(draft: Draft, environment: Environment) -> bool:
+    """Whether the stack is called as its environment's name and layers say."""
+    layers = environment.layers
+    expected = f"{environment.name}-{layers[0]}" if len(layers) == 1 else environment.name
+    return not draft.good("environment.name") or ACCOUNT in layers or draft.stack in ("", expected)
 
 
-def _stack_example(draft: Draft, environment: Environment) -> tuple[str, Any]:
-    """Path and value that make the environment belong to its stack: other layers, where those need no other section."""
+def _layers_meant(draft: Draft, environment: Environment) -> tuple[Layer, ...]:
+    """The layers that the stack's name tells, where the given ones are what is wrong: the rest goes with them."""
     known, name = home(draft.stack), name_for(draft.stack, environment.layers)
-    layers = set(map(Layer, known["layers"]))
+    layers = tuple(map(Layer, known["layers"]))
     complete = {section for layer in layers for section in REQUIRED_BY[layer]} <= draft.given
-    allowed = all(LAYERS_OF[section] & layers for section in draft.given & set(LAYERS_OF))
-    if known.get("name") == environment.name and ((complete and allowed) or name is MISSING):
-        return "environment.layers", known["layers"]
-    return "environment.name", name
+    allowed = all(LAYERS_OF[section] & set(layers) for section in draft.given & set(LAYERS_OF))
+    wrong = not _belongs(draft, environment) and known.get("name") == environment.name
+    return layers if wrong and ((complete and allowed) or name is MISSING) else environment.layers
+
+
+def _stack_name_problems(draft: Draft, environment: Environment, layers: tuple[Layer, ...]) -> Iterator[Problem]:
+    reason = "the platform layer and the commands with --env find an environment's stacks by their names"
+    if layers != environment.layers:
+        rule = f"must be {' and '.join(layers)} in a stack called {draft.stack}"
+        yield problem("environment.layers", list(environment.layers), rule, reason, list(layers))
+    elif not _belongs(draft, environment):
+        expected = f"{environment.name}-{layers[0]}" if len(layers) == 1 else environment.name
+        rule = f"must belong to a stack called {expected}, and this one is called {draft.stack}"
+        yield problem("environment.name", environment.name, rule, reason, name_for(draft.stack, layers))
 
 
 def _zone_problems(draft: Draft, region: str) -> Iterator[Problem]:
     network = draft.network
-    if network and network.zones and draft.good("network.zones"):
-        yield from _zones_elsewhere("network.zones", network.zones, region, ())
-    if network and network.existing and draft.good("network.existing"):
-        for index, subnet in enumerate(network.existing.subnets):
-            if subnet.zone[:-1] != region:
-                path, example = f"network.existing.subnets[{index}].zone", f"{region}{subnet.zone[-1]}"
-                yield problem(path, subnet.zone, f"must be a zone of {region}", ZONE_REASON, example)
+    if network:
+        yield from _zones_elsewhere("network.zones", dict(network.entries("zones")), region, ())
+    for index, subnet in enumerate(network.existing.subnets if network and network.existing else ()):
+        path, example = f"network.existing.subnets[{index}].zone", f"{region}{subnet.zone[-1]}"
+        if draft.good(path) and subnet.zone[:-1] != region:
+            yield problem(path, subnet.zone, f"must be a zone of {region}", ZONE_REASON, example)
     known = network.zone_names if network and draft.good("network") else ()
     known = known if all(zone[:-1] == region for zone in known) else ()
     for index, pool in draft.node_pools.items():
-        yield from _zones_elsewhere(f"nodePools[{index}].zones", pool.zones or (), region, known)
+        yield from _zones_elsewhere(f"nodePools[{index}].zones", dict(pool.entries("zones")), region, known)
 
 
-def _zones_elsewhere(path: str, zones: Sequence[str], region: str, known: Sequence[str]) -> Iterator[Problem]:
+def _zones_elsewhere(path: str, zones: Mapping[int, str], region: str, known: Sequence[str]) -> Iterator[Problem]:
     """Zones of another region, or which the network does not have; it may be unknown which it has."""
-    taken = set(zones)
-    for index, zone in enumerate(zones):
+    taken = set(zones.values())
+    for index, zone in zones.items():
         if zone[:-1] != region:
             rule, reason = f"must be a zone of {region}", ZONE_REASON
         elif known and zone not in known:
@@ -159,12 +163,11 @@ def _bucket_problems(draft: Draft) -> Iterator[Problem]:
 
 def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
     environment = draft.environment
-    if not environment or not draft.good(*(f"environment.{key}" for key in ("name", "prefix", "accountId", "region"))):
+    if not environment or not draft.good(*NAME_PARTS):
         return
     rest = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{environment.region}")
     most = BUCKET_NAME_LENGTH - rest
-    named = {bucket.name for bucket in draft.data_buckets.values()}
-    proposed = set(named)
+    proposed = {bucket.name for bucket in draft.data_buckets.values()}
     for index, bucket in draft.data_buckets.items():
         path = f"dataBuckets[{index}]"
         if not draft.good(f"{path}.name"):
@@ -185,7 +188,6 @@ def _physical_name_problems(draft: Draft) -> Iterator[Problem]:
                 f"{rest + len(bucket.name)}, and S3 allows {BUCKET_NAME_LENGTH}",
                 free,
             )
-        yield from _replica_problems(path, bucket, environment, named)
     longest = max(map(len, OWN_BUCKETS))
     if draft.data_buckets and longest > most:
         yield problem(
@@ -205,34 +207,49 @@ def _shorter(prefix: str, characters: int) -> Any:
     return left if len(left) > 1 else MISSING
 
 
-def _replica_problems(path: str, bucket: DataBucket, environment: Environment, named: Set[str]) -> Iterator[Problem]:
-    if bucket.replica_region is None:
+def _replica_problems(draft: Draft) -> Iterator[Problem]:
+    environment = draft.environment
+    if not environment or not draft.good("environment.region"):
         return
-    region = bucket.replica_region
+    named = {bucket.name for bucket in draft.data_buckets.values()}
+    for index, bucket in draft.data_buckets.items():
+        path = f"dataBuckets[{index}]"
+        # What the copy would be called is known only with all parts of its name.
+        known = draft.good(f"{path}.name", *NAME_PARTS)
+        clashes = partial(_copy_clashes, environment, bucket.name, named if known else None)
+        if region := bucket.replica_region:
+            yield from _copy_problems(f"{path}.replicaRegion", region, environment.region, clashes)
 
-    def too_long(region: str) -> int:
-        stem = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{region}")
-        return stem + max(len(bucket.name), len(ACCESS_LOGS)) - BUCKET_NAME_LENGTH
 
-    def taken(region: str) -> list[str]:
-        return sorted({f"{name}-{region}" for name in (bucket.name, ACCESS_LOGS)} & named)
-
-    if region == environment.region:
+def _copy_problems(path: str, region: str, own: str, clashes: Callable[[str], Mapping[str, str]]) -> Iterator[Problem]:
+    if region == own:
         rule = "must be another region than environment.region"
-        reasons = {rule: "a copy in the same region is lost together with the original"}
+        wrong: Mapping[str, str] = {rule: "a copy in the same region is lost together with the original"}
+    elif partition(region) != partition(own):
+        rule = f"must be a region of the partition {partition(own)}, as {own} is"
+        wrong = {rule: "an AWS account lives in one partition, and has no buckets in another"}
     else:
-        reasons = dict[str, str]()
-        if names := taken(region):
-            rule = f"must be a region that no bucket is named after, and there is {names[0]}"
-            reasons[rule] = "the copy, or its log bucket, has that name in the stack"
-        if (excess := too_long(region)) > 0:
-            reasons[f"must be a region whose name is {excess} characters shorter"] = (
-                f"the names of the copy and of its log bucket end with it: {BUCKET_NAME_LENGTH + excess} characters, "
-                f"and S3 allows {BUCKET_NAME_LENGTH}"
-            )
-    example = other_region(environment.region, lambda one: one != region and not taken(one) and too_long(one) <= 0)
-    for rule, reason in reasons.items():
-        yield problem(f"{path}.replicaRegion", region, rule, reason, example)
+        wrong = clashes(region)
+    example = other_region(own, lambda one: one != region and not clashes(one)) if wrong else MISSING
+    for rule, reason in wrong.items():
+        yield problem(path, region, rule, reason, example)
+
+
+def _copy_clashes(environment: Environment, name: str, named: Set[str] | None, region: str) -> dict[str, str]:
+    """Rules and reasons against the names that a copy and its log bucket would have in a region."""
+    if named is None:
+        return {}
+    found = dict[str, str]()
+    if taken := sorted({f"{one}-{region}" for one in (name, ACCESS_LOGS)} & named):
+        rule = f"must be a region that no bucket is named after, and there is {taken[0]}"
+        found[rule] = "the copy, or its log bucket, has that name in the stack"
+    stem = len(f"{environment.prefix}-{environment.name}--{environment.account_id}-{region}")
+    length = stem + max(len(name), len(ACCESS_LOGS))
+    if length > BUCKET_NAME_LENGTH:
+        rule = f"must be a region whose name is {length - BUCKET_NAME_LENGTH} characters shorter"
+        reason = f"the names of the copy and of its log bucket end with it: {length} characters"
+        found[rule] = f"{reason}, and S3 allows {BUCKET_NAME_LENGTH}"
+    return found
 
 
 def _cache_problems(draft: Draft) -> Iterator[Problem]:

@@ -4,7 +4,6 @@ Bad values are named by their dotted paths.
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
@@ -23,13 +22,23 @@ def within(path: str, outer: Iterable[str]) -> bool:
     return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in outer)
 
 
-def meant_fields(error: ValidationError, model: Any, at: Location) -> Iterator[str]:
-    """Fields that unknown keys stand for by a slip: they only seem to be left out."""
+def meant_fields(error: ValidationError, model: Any, at: Location, value: Any = None) -> Iterator[str]:
+    """Fields that unknown keys stand for by a slip: they only seem to be left out of `value`."""
     for entry in error.errors(include_url=False):
         if entry["type"] == "extra_forbidden":
             *outer, key = entry["loc"]
-            if near := nearest(str(key), yaml_fields(field_at(model, tuple(outer))[0])):
+            near = nearest(str(key), yaml_fields(field_at(model, tuple(outer))[0]))
+            if near and not _is_given(value, (*outer, near)):
                 yield dotted((*at, *outer, near))
+
+
+def _is_given(value: Any, location: Location) -> bool:
+    for part in location:
+        if is_mapping(value):
+            value = value.get(str(part))
+        elif is_list(value) and isinstance(part, int):
+            value = value[part]
+    return value is not None
 
 
 def salvaged(value: Any, model: Any, path: str, bad: Set[str]) -> Section | None:
@@ -37,12 +46,24 @@ def salvaged(value: Any, model: Any, path: str, bad: Set[str]) -> Section | None
     if not is_mapping(value):
         return None
     try:
-        return adapter(model).validate_json(json.dumps(_mended(value, model, path, bad), default=str))
+        section: Section = adapter(model).validate_json(json.dumps(_mended(value, model, path, bad), default=str))
     except ValidationError:
         return None
+    return section.keeping(dict(_kept_entries(value, section, path, bad)))
 
 
-def _mended(value: dict[str, Any], section: type[Section], path: str, bad: Set[str]) -> dict[str, Any]:
+def _kept_entries(
+    value: dict[str, Any], section: Section, path: str, bad: Set[str]
+) -> Iterator[tuple[str, dict[int, Any]]]:
+    for name, field in type(section).model_fields.items():
+        entries, here = value.get(field.alias or name), f"{path}.{field.alias or name}"
+        if is_list(entries) and _touches(here, bad) and not within(here, bad):
+            yield name, {i: entry for i, entry in enumerate(entries) if not _touches(f"{here}[{i}]", bad)}
+
+
+def _mended(value: Any, section: type[Section], path: str, bad: Set[str]) -> dict[str, Any]:
+    if path in bad or not is_mapping(value):
+        return required_example(section)
     fields, kept = yaml_fields(section), dict[str, Any]()
     for key in value.keys() & fields.keys():
         here, entry, kind = f"{path}.{key}", value[key], bare(fields[key].annotation)
@@ -51,7 +72,7 @@ def _mended(value: dict[str, Any], section: type[Section], path: str, bad: Set[s
             kept[key] = entry
         elif is_section(kind) and is_mapping(entry) and here not in bad:
             kept[key] = _mended(entry, kind, here, bad)
-        elif is_section(part) and is_list(entry) and not _loses_entries(here, bad):
+        elif is_section(part) and is_list(entry) and here not in bad:
             kept[key] = [_mended(one, part, f"{here}[{index}]", bad) for index, one in enumerate(entry)]
     return required_example(section) | kept
 
@@ -66,7 +87,7 @@ def with_gaps(section: S, path: str, bad: Set[str]) -> S:
             continue
         if isinstance(value, Section) and here not in bad:
             whole[name] = with_gaps(value, here, bad)
-        elif is_sections(value) and not _loses_entries(here, bad):
+        elif is_sections(value) and here not in bad:
             whole[name] = tuple(with_gaps(one, f"{here}[{index}]", bad) for index, one in enumerate(value))
         else:
             gaps.add(name)
@@ -80,8 +101,3 @@ def is_sections(value: Any) -> TypeGuard[tuple[Section, ...]]:
 
 def _touches(path: str, bad: Set[str]) -> bool:
     return within(path, bad) or any(within(other, (path,)) for other in bad)
-
-
-def _loses_entries(path: str, bad: Set[str]) -> bool:
-    """Whether a list or whole entries of it are bad; then its stand-in may be shorter."""
-    return path in bad or any(re.fullmatch(r"\[\d+\]", other.removeprefix(path)) for other in bad)

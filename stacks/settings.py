@@ -27,6 +27,8 @@ from stacks.sections.pools import NodePool
 from stacks.sections.section import Section
 from stacks.sections.teams import Pipeline, Team
 from stacks.translate import example_of
+from stackyard.errors import InvalidInput
+from stackyard.program.stackfiles import refuse_slips
 
 __all__ = ["Layer", "Problem", "Protection", "Settings", "SettingsError", "load", "parse", "physical_name", "present"]
 
@@ -125,11 +127,13 @@ def load(environ: Mapping[str, str] = os.environ, *, stack: str = "") -> Setting
     prefix = f"{PROJECT}:"
     values: dict[str, Any] = json.loads(environ.get("PULUMI_CONFIG") or "{}")
     secret: list[str] = json.loads(environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
+    stack = stack or environ.get("PULUMI_STACK", "")
     config = {key.removeprefix(prefix): _decoded(text) for key, text in values.items() if key.startswith(prefix)}
     secret_keys = {key.removeprefix(prefix) for key in secret if key.startswith(prefix)}
     try:
-        return parse(config, secret_keys=secret_keys, stack=stack or environ.get("PULUMI_STACK", ""))
-    except SettingsError as error:
+        refuse_slips(PROJECT, values, f"Pulumi.{stack}.yaml")
+        return parse(config, secret_keys=secret_keys, stack=stack)
+    except InvalidInput as error:
         import pulumi  # heavy, and not needed by the commands
 
         raise pulumi.RunError(str(error)) from None

@@ -3,18 +3,29 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from stacks.domain import PLACEHOLDER
 from stacks.plain import is_list, is_mapping
-from stacks.problems import MISSING, SECRET_NAME, Problem, dotted, flow, nearest, problem, shown
+from stacks.problems import (
+    HIDDEN,
+    MISSING,
+    SECRET_NAME,
+    Example,
+    Problem,
+    dotted,
+    flow,
+    nearest,
+    repeatable,
+    shown_at,
+)
 from stacks.sections.section import Section
 
 Location = tuple[int | str, ...]
@@ -23,101 +34,179 @@ NO_SECRETS = (
     "no secret values in settings, since they would travel through state, previews and logs: keep the value in AWS "
     "Secrets Manager and give only its name or ARN, as runners.githubAppSecretArn does"
 )
-HIDDEN = "[hidden]"
+PLAIN_KEY = re.compile(r"[\w-]{1,40}")
+"""A key that reads well in a path."""
 LONGEST_EXAMPLE = 120
 """Characters of a person's own value that an example repeats."""
 
 
-def problems_of(error: ValidationError, model: Any, prefix: Location) -> Iterator[Problem]:
-    """One problem per value that `model` (a type annotation) did not accept; `prefix` is where the value stands."""
+def problems_of(error: ValidationError, model: Any, prefix: Location, value: Any) -> Iterator[Problem]:
+    """One problem per value that `model` (a type annotation) did not accept; `prefix` is where `value` stands."""
     entries = error.errors(include_url=False)
-    for entry in entries:
-        location = tuple(entry["loc"])
+    locations = [_location(entry["loc"], model) for entry in entries]
+    for entry, location in zip(entries, locations, strict=True):
         if entry["type"] == "too_short" and any(
             inner["loc"][: len(location)] == location for inner in entries if inner != entry
         ):
             # The validator counts only the entries that it could read.
             continue
-        # A mapping's bad key arrives as (…, key, "[key]").
-        location = location[:-1] if location and location[-1] == "[key]" else location
-        yield _problem(entry, model, prefix, location)
+        if entry["type"] == "extra_forbidden":
+            owner, key = location[:-1], str(location[-1])
+            yield unknown_key(
+                dotted(prefix + location),
+                key,
+                entry["input"],
+                field_at(model, owner)[0],
+                prefix + owner,
+                value_at(value, owner),
+            )
+        else:
+            yield beside(_problem(entry, model, prefix, location), location, value, locations)
+
+
+def _location(given: Iterable[int | str], model: Any) -> Location:
+    """A mapping's bad key arrives as (…, key, "[key]"), which may be a key as well."""
+    location = tuple(given)
+    of_key = len(location) > 1 and location[-1] == "[key]" and _is_entry(model, location[:-1])
+    return location[:-1] if of_key else location
+
+
+def _is_entry(model: Any, location: Location) -> bool:
+    """Whether a location is that of an entry of a mapping whose keys are free."""
+    return bool(location) and get_origin(bare(field_at(model, location[:-1])[0])) in (dict, Mapping)
+
+
+def value_at(value: Any, location: Location) -> Any:
+    """What stands at a location inside a value; None where nothing does."""
+    inner: Any = value
+    for part in location:
+        if isinstance(part, int):
+            inner = inner[part] if is_list(inner) else None
+        else:
+            inner = inner.get(part) if is_mapping(inner) else None
+    return inner
+
+
+def beside(found: Problem, location: Location, value: Any, bad: Iterable[Location]) -> Problem:
+    """The problem at a location inside `value` with an example that knows the other entries of its list."""
+    *outer, index = location or ("",)
+    siblings = value_at(value, tuple(outer))
+    if not found.way or not isinstance(index, int) or not is_list(siblings):
+        return found
+    depth = len(outer)
+    later = any(other[:depth] == tuple(outer) and int(other[depth]) < index for other in bad if len(other) > depth)
+    others = (*siblings[:index], *siblings[index + 1 :])
+    return replace(found, way=replace(found.way, beside=others, later=later))
 
 
 def _problem(entry: Any, model: Any, prefix: Location, location: Location) -> Problem:
     kind, context, path = entry["type"], entry.get("ctx", {}), dotted(prefix + location)
-    if kind == "extra_forbidden":
-        return unknown_key(
-            path, str(location[-1]), entry["input"], field_at(model, location[:-1])[0], prefix + location[:-1]
-        )
+    if kind == "json_invalid":
+        rule = "must hold no halves of characters (lone surrogates) and no lists in lists in lists without end"
+        return Problem(path=path, value="", rule=rule, reason="settings are texts in UTF-8, a few levels deep")
     annotation, field = field_at(model, location)
-    example = example_at(model, location)
-    at = path
-    if location and get_origin(bare(field_at(model, location[:-1])[0])) in (dict, Mapping) and kind == "rule":
-        # The example of a mapping's entry is the whole mapping: its key may be what is wrong.
-        location, at = location[:-1], dotted(prefix + location[:-1])
-        example = example_at(model, location)
+    example, own, at = example_at(model, location), False, path
+    if _is_entry(model, location) and (len(entry["loc"]) > len(location) or not PLAIN_KEY.fullmatch(str(location[-1]))):
+        # Where the key is what is wrong, the example is the whole mapping.
+        example, at = example_at(model, location[:-1]), dotted(prefix + location[:-1])
     if kind == "missing":
         reason = _reason(field) if field else "the stack's layers need it"
         return Problem(
-            path=path, value="", rule="is missing and must be given", reason=reason, example=_line(path, example)
+            path=path, value="", rule="is missing and must be given", reason=reason, way=_example(path, example)
         )
     if kind == "rule":
         rule, reason = context["rule"], context["reason"]
         if at == path:
             given = (context["example"], example, context["fallback"])
             example = next((entry for entry in given if entry is not MISSING), MISSING)
+            # For an entry of a list it is made of the entry.
+            own = example is context["example"] and bool(location) and isinstance(location[-1], int)
     else:
         rule, reason = _builtin_rule(kind, context, entry["input"], annotation), _reason(field)
-        example = _meant(kind, entry["input"], model, location, example)
-    value = HIDDEN if mark(field, "x-sensitive") else shown(entry["input"])
-    return Problem(path=path, value=value, rule=rule, reason=reason, example=_line(at, example))
+        meant = _meant(kind, entry["input"], model, location)
+        own, example = meant is not MISSING, example if meant is MISSING else meant
+        if not own and kind == "model_type" and location and isinstance(location[-1], int):
+            # Nobody knows what such a part is about: its id may be real, the rest would be made up.
+            example = MISSING
+    value = told(path, entry["input"], annotation, field)
+    return Problem(path=path, value=value, rule=rule, reason=reason, way=_example(at, example, own))
 
 
-def _meant(kind: str, value: Any, model: Any, location: Location, example: Any) -> Any:
-    """What the person meant by a value of the wrong type, where that is plain; the example otherwise."""
+def told(path: str, value: Any, annotation: Any, field: FieldInfo | None) -> str:
+    """A value as an error shows it; nothing of one in whose place or around which a secret may stand."""
+    inside = yaml_fields(annotation).values()
+    sensitive = mark(field, "x-sensitive") or (
+        not is_mapping(value) and any(mark(one, "x-sensitive") for one in inside)
+    )
+    return HIDDEN if sensitive else shown_at(path, value)
+
+
+def _meant(kind: str, value: Any, model: Any, location: Location) -> Any:
+    """What the person meant by a value of the wrong type, where that is plain; MISSING otherwise."""
     annotation = field_at(model, location)[0]
     if kind == "enum":
-        near = nearest(value, map(str, bare(annotation))) if isinstance(value, str) else None
-        return near or example
+        return (nearest(value, map(str, bare(annotation))) if isinstance(value, str) else None) or MISSING
+    if kind == "model_type" and not location and isinstance(value, str):
+        required = [name for name, field in yaml_fields(model).items() if field.is_required()]
+        # Of an entry that needs a name alone, the name may be given alone.
+        return next(({"name": name} for name in taken(model, "name", [value]) if required == ["name"]), MISSING)
     owner = bare(field_at(model, location[:-1])[0])
     if not location or not is_section(owner):
-        return example
+        return MISSING
     meant: list[Any] = []
     if kind in ("tuple_type", "list_type"):
         item = bare(field_at(annotation, (0,))[0])
         # Of a closed set another entry may be missing.
         meant = [] if isinstance(item, type) and issubclass(item, StrEnum) else [[value]]
-    elif kind == "string_type" and isinstance(value, int | float):
-        meant = [str(value)]
+    elif kind == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
+        meant = [json.dumps(value)]
     elif isinstance(value, str):
-        with suppress(yaml.YAMLError, ValueError):
-            meant = [yaml.safe_load(value)]
-    return next(iter(taken(owner, str(location[-1]), meant)), example)
+        meant = [_read(value)]
+    return next(taken(owner, str(location[-1]), meant), MISSING)
 
 
-def _line(path: str, example: Any) -> str:
-    return "" if example is MISSING else problem(path, None, "", "", example).example
+def _read(text: str) -> Any:
+    """What text would be without its quotes, as far as people write numbers and answers in them."""
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
+        return int(text)
+    if re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,15}", text):
+        return float(text)
+    return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.lower(), text)
 
 
-def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location) -> Problem:
-    """A key that a section (or the whole, when `owner` is the settings' model) does not have."""
+def _example(at: str, example: Any, own: bool = False) -> Example | None:
+    return None if example is MISSING else Example(at=at, value=example, own=own)
+
+
+def unknown_key(path: str, key: str, value: Any, owner: Any, at: Location, given: Any) -> Problem:
+    """A key that a section (or the whole, when `owner` is the settings' model) does not have; `given` holds it."""
     fields = yaml_fields(owner)
-    if SECRET_NAME.search(key) and not isinstance(value, bool | int | float):
+    if SECRET_NAME.search(key) and not isinstance(value, bool):
         return Problem(
             path=path,
             value=HIDDEN,
             rule="must not be given: it is no known key, and looks like a secret",
             reason=NO_SECRETS,
         )
-    near = nearest(key, fields)
-    # The value that a slip of the key gave, where the right key takes it.
-    example = next(iter(taken(owner, near, [value])), example_at(owner, (near,))) if near else MISSING
+    outer, _, inner = key.partition(".")
+    near, meant = (outer, {inner: value}) if inner and outer in fields else (nearest(key, fields), value)
+    way, has_keys = None, f"{dotted(at) or 'the configuration'} has the keys {', '.join(fields)}"
+    shown = told(path, value, fields[near].annotation, fields[near]) if near else shown_at(path, value)
+    if near and not (is_mapping(given) and near in given):
+        # The value that a slip of the key gave, where the right key takes it.
+        own = next(taken(owner, near, [meant]), MISSING)
+        if own is MISSING and value and (is_mapping(value) or is_list(value)):
+            # An example would replace what the person wrote.
+            reason = f"{key} is no known key, and {has_keys}"
+            return Problem(path=path, value=shown, rule=f"must be called {near}", reason=reason)
+        example = example_at(owner, (near,)) if own is MISSING else own
+        way = _example(dotted((*at, near)), example, own is not MISSING)
     return Problem(
         path=path,
-        value=HIDDEN if near and mark(fields[near], "x-sensitive") else shown(value),
+        value=shown,
         rule="must not be given: it is no known key" + (f" (did you mean {near}?)" if near else ""),
-        reason=f"{dotted(at) or 'the configuration'} has the keys {', '.join(fields)}",
-        example=_line(dotted((*at, near)), example) if near else "",
+        reason=has_keys,
+        way=way,
     )
 
 
@@ -139,7 +228,9 @@ def _builtin_rule(kind: str, context: dict[str, Any], value: Any, annotation: An
         case "tuple_type" | "list_type":
             return "must be a list"
         case "dict_type" | "model_type" | "model_attributes_type" | "mapping_type":
-            return "must be a mapping of keys to values"
+            fields = yaml_fields(annotation)
+            required = [name for name, field in fields.items() if field.is_required()]
+            return "must be a mapping of keys to values" + (f" with {', '.join(required)}" if required else "")
         case "enum":
             choices = [str(member) for member in bare(annotation)]
             near = nearest(value, choices) if isinstance(value, str) else None
@@ -244,14 +335,25 @@ def accepts(annotation: Any, value: Any) -> bool:
 def taken(section: Any, key: str, values: Iterable[Any]) -> Iterator[Any]:
     """Those of the values that a field of a section accepts and a sentence may repeat."""
     if not mark(yaml_fields(section).get(key), "x-sensitive"):
-        yield from (value for value in values if len(flow(value)) <= LONGEST_EXAMPLE and _takes(section, key, value))
+        yield from (value for value in values if _may_be_repeated(value) and _takes(section, key, value))
+
+
+def _may_be_repeated(value: Any) -> bool:
+    placeholder = isinstance(value, str) and PLACEHOLDER.fullmatch(value.strip())
+    return (
+        value not in (None, HIDDEN, "")
+        and not placeholder
+        and len(flow(value)) <= LONGEST_EXAMPLE
+        and repeatable(value)
+    )
 
 
 def _takes(section: Any, key: str, value: Any) -> bool:
     try:
         adapter(bare(section)).validate_json(json.dumps({key: value}, default=str))
     except ValidationError as error:
-        return all(entry["loc"][:1] != (key,) for entry in error.errors(include_url=False))
+        own = (entry["loc"][:1] == (key,) or entry["type"] == "json_invalid" for entry in error.errors())
+        return not any(own)
     return True
 
 

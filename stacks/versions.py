@@ -275,7 +275,10 @@ def next_allowed(version: str) -> tuple[str, str]:
             f"add-ons and node image are pinned for these, and stacks/versions.py has no row for {version}",
             following,
         )
-    return "EKS is not known to run any other, and add-ons and node image are pinned for each of these", following
+    return (
+        "add-ons and node image are pinned for each of these, and stacks/versions.py has no row for another",
+        following,
+    )
 
 
 _NO_VERSION = (0, 0)

@@ -1,13 +1,14 @@
 """What an environment is called, where it lives and how well it is protected."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from stacks.domain import AccountId, EnvironmentName, Prefix, Region, TagKey, TagValue
-from stacks.problems import refuse
+from stacks.problems import Problem, problem, refuse
 from stacks.protection import Protection
 from stacks.sections.section import Section, setting
 
@@ -23,12 +24,15 @@ class Layer(StrEnum):
 
 
 def _known_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    if not layers or len(set(layers)) != len(layers) or (Layer.ACCOUNT in layers and len(layers) > 1):
-        raise refuse(
-            "must list base, platform or both once, or account alone",
-            "the account layer is applied by an administrator, never together with what CI deploys",
-            ["base", "platform"],
-        )
+    if not layers:
+        reason = "a stack without a layer has nothing to provision"
+        raise refuse("must list base, platform or both, or account alone", reason, ["base", "platform"])
+    if Layer.ACCOUNT in layers and len(set(layers)) > 1:
+        reason = "the account layer is applied by an administrator, never together with what CI deploys"
+        raise refuse("must list account alone, or not at all", reason, ["base", "platform"])
+    if len(set(layers)) < len(layers):
+        example = [str(Layer.ACCOUNT)] if Layer.ACCOUNT in layers else ["base", "platform"]
+        raise refuse("must list each layer once", "a stack provisions a layer or does not", example)
     return layers
 
 
@@ -74,3 +78,16 @@ class Environment(Section):
         {"data-class": "internal"},
         default_factory=dict,
     )
+
+    def rules(self, path: str) -> Iterable[Iterator[Problem]]:
+        return (self._tag_problems(path),)
+
+    def _tag_problems(self, path: str) -> Iterator[Problem]:
+        counts = Counter(key.lower() for key in self.tags)
+        if alike := [key for key in self.tags if counts[key.lower()] > 1]:
+            yield problem(
+                f"{path}.tags",
+                alike,
+                "must have keys that differ in more than capitals",
+                "IAM takes such keys for one, and refuses to create a role with both",
+            )

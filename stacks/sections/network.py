@@ -69,6 +69,7 @@ class ExistingNetwork(Section):
         for index in indexes:
             yield from as_far_as_readable(self._range_problems(path, index))
         for first, second in combinations(indexes, 2):
+            yield from as_far_as_readable(self._same_problems(path, first, second))
             yield from as_far_as_readable(self._overlap_problems(path, first, second))
 
     def _range_problems(self, path: str, index: int) -> Iterator[Problem]:
@@ -81,6 +82,12 @@ class ExistingNetwork(Section):
                 f"that is the range of the VPC, {path}.cidr",
                 self._free_range(index),
             )
+
+    def _same_problems(self, path: str, first: int, second: int) -> Iterator[Problem]:
+        if self.subnets[first].id == self.subnets[second].id:
+            rule = f"must be another subnet than {path}.subnets[{first}]"
+            reason = "a subnet is listed once, so one of the two ids is mistyped"
+            yield problem(f"{path}.subnets[{second}].id", self.subnets[second].id, rule, reason)
 
     def _overlap_problems(self, path: str, first: int, second: int) -> Iterator[Problem]:
         one, two = self.subnets[first].cidr, self.subnets[second].cidr
@@ -201,6 +208,7 @@ class Network(Section):
             self._missing_zones(path),
             self._size_problems(path),
             self._pod_problems(path),
+            self._pod_size_problems(path),
         )
 
     def _adoption_problems(self, path: str, name: str) -> Iterator[Problem]:
@@ -228,9 +236,9 @@ class Network(Section):
             yield problem(f"{path}.zones", MISSING, "is missing and must be given", ZONES_REASON, example)
 
     def _size_problems(self, path: str) -> Iterator[Problem]:
-        if self.existing or not self.cidr or not self.zones:
+        if self.existing or not self.cidr:
             return
-        network, zones = ipaddress.IPv4Network(self.cidr), len(self.zones)
+        network = ipaddress.IPv4Network(self.cidr)
         smallest = SMALLEST_PREFIX_BESIDE_PODS if self.pod_cidr else SMALLEST_PREFIX
         if network.prefixlen > smallest:
             private, parts = 2 ** (32 - smallest - PRIVATE_BITS), 2**PRIVATE_BITS
@@ -238,8 +246,8 @@ class Network(Section):
                 f"{path}.cidr",
                 self.cidr,
                 f"must be a /{smallest} or larger",
-                f"{zones} zones need {parts} equal parts of {private} addresses, one a zone for its private subnet and "
-                f"one for the public ones, {parts * private} in all, "
+                f"it is cut into {parts} equal parts, one a zone for {MOST_ZONES} zones at most and one for all public "
+                f"subnets; each needs {private} addresses, {parts * private} in all, "
                 f"and a /{network.prefixlen} has {network.num_addresses}",
                 str(network.supernet(new_prefix=smallest)),
             )
@@ -264,11 +272,16 @@ class Network(Section):
                 "AWS adds no other block to that VPC",
                 "100.64.0.0/16",
             )
-        if pods.prefixlen > SMALLEST_PREFIX:
+
+    def _pod_size_problems(self, path: str) -> Iterator[Problem]:
+        pods = ipaddress.IPv4Network(self.pod_cidr) if self.pod_cidr and not self.existing else None
+        if pods and pods.prefixlen > SMALLEST_PREFIX:
+            larger = pods.supernet(new_prefix=SMALLEST_PREFIX)
+            vpc = ipaddress.IPv4Network(self.cidr) if self.readable("cidr") and self.cidr else larger
             yield problem(
                 f"{path}.podCidr",
                 self.pod_cidr,
                 f"must be a /{SMALLEST_PREFIX} or larger",
                 f"a quarter of it is the room of one zone's pods, {MOST_ZONES} zones at most",
-                str(pods.supernet(new_prefix=SMALLEST_PREFIX)),
+                str(larger) if joins(vpc, larger) and not larger.overlaps(vpc) else "100.64.0.0/16",
             )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from stacks.domain import BucketName, Email, Repository, StackName
-from stacks.problems import Problem, problem
+from stacks.problems import MISSING, Problem, problem
 from stacks.sections.section import Section, setting
 
 
@@ -100,11 +100,12 @@ class Ci(Section):
         return (self._stack_problems(path),)
 
     def _stack_problems(self, path: str) -> Iterator[Problem]:
-        if "account" in self.stacks:
+        names = [name for _, name in self.entries("stacks")]
+        if "account" in names:
             yield problem(
                 f"{path}.stacks",
-                list(self.stacks),
+                names,
                 "must not contain account",
                 "the account stack holds CI's own permissions, so only an administrator applies it",
-                [name for name in self.stacks if name != "account"],
+                [name for name in names if name != "account"] if self.readable("stacks") else MISSING,
             )

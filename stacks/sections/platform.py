@@ -2,11 +2,19 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from stacks.domain import Cidr, KubernetesVersion, LogRetentionDays, RoleArn, SecretArn
-from stacks.problems import Problem, problem
+from stacks.problems import MISSING, Problem, problem
 from stacks.sections.section import NOTHING_YET, Section, by_protection, setting
+
+SHORTEST_REASON = 20
+"""Characters of the reason for an endpoint that the whole internet reaches. Judged beside the networks it is for."""
+WORLD_EXAMPLE = "hosted CI without fixed addresses, until the runner in the VPC works"
+
+WorldReason = Annotated[str, Field(max_length=200, json_schema_extra={"minLength": SHORTEST_REASON})]
 
 
 class Cluster(Section):
@@ -21,12 +29,10 @@ class Cluster(Section):
         default=(),
         max_length=40,
     )
-    open_to_world_reason: str | None = setting(
+    open_to_world_reason: WorldReason | None = setting(
         "Why the whole internet must reach the API endpoint; allows 0.0.0.0/0 and shows up in every review.",
-        "hosted CI without fixed addresses, until the runner in the VPC works",
+        WORLD_EXAMPLE,
         default=None,
-        min_length=20,
-        max_length=200,
     )
     log_retention_days: LogRetentionDays = by_protection(
         "Days that control-plane logs are kept.", 90, 365, "log_retention_days"
@@ -44,32 +50,41 @@ class Cluster(Section):
         return self._world_problems(path), self._role_problems(path)
 
     def _world_problems(self, path: str) -> Iterator[Problem]:
-        world = [index for index, cidr in enumerate(self.public_access_cidrs) if _is_world(cidr)]
-        if not self.open_to_world_reason:
-            for index in world:
+        world = {index: cidr for index, cidr in self.entries("public_access_cidrs") if _is_world(cidr)}
+        if self.open_to_world_reason is None:
+            for index, cidr in world.items():
                 yield problem(
                     f"{path}.publicAccessCidrs[{index}]",
-                    self.public_access_cidrs[index],
+                    cidr,
                     f"must not be (nearly) the whole internet unless {path}.openToWorldReason says why",
                     "anybody could try stolen credentials and unpatched flaws against the API",
                     "203.0.113.0/24",
                 )
-        elif not world:
+        elif not world and self.readable("public_access_cidrs"):
             yield problem(
                 f"{path}.openToWorldReason",
                 self.open_to_world_reason,
                 "must only be given with 0.0.0.0/0 in publicAccessCidrs",
                 "a reason without its exception would allow the exception unseen later",
             )
+        elif len(self.open_to_world_reason) < SHORTEST_REASON:
+            yield problem(
+                f"{path}.openToWorldReason",
+                self.open_to_world_reason,
+                f"must have at least {SHORTEST_REASON} characters",
+                "reviewers must understand why the whole internet is let in",
+                WORLD_EXAMPLE,
+            )
 
     def _role_problems(self, path: str) -> Iterator[Problem]:
-        if both := sorted(set(self.admin_role_arns) & set(self.viewer_role_arns)):
+        viewers = [arn for _, arn in self.entries("viewer_role_arns")]
+        if both := sorted({arn for _, arn in self.entries("admin_role_arns")} & set(viewers)):
             yield problem(
                 f"{path}.viewerRoleArns",
-                list(self.viewer_role_arns),
+                viewers,
                 f"must not contain {' and '.join(both)}",
                 f"{path}.adminRoleArns has it too, and EKS keeps one access entry per role",
-                [arn for arn in self.viewer_role_arns if arn not in both],
+                [arn for arn in viewers if arn not in both] if self.readable("viewer_role_arns") else MISSING,
             )
 
 

@@ -1,7 +1,7 @@
 """Pools of nodes. An entry with a `gpu` part is a pool for GPU training."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from stacks.problems import MISSING, Problem, nearest, problem
 from stacks.sections.section import Section, Unreadable, setting
 
 SIZE = re.compile(r"nano|micro|small|medium|large|xlarge|\d{1,3}xlarge|metal(-\d{1,3}xl)?")
+USUAL_SIZES = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
 TAINT_REASON = "without it nodes get no taint, and CPU pods would fill expensive GPU nodes"
 GENERAL_POOL = "general"
 """The CPU pool where runs what is neither system nor GPU work."""
@@ -89,6 +90,8 @@ class NodePool(Section):
     def rules(self, path: str) -> Iterable[Iterator[Problem]]:
         return (
             self._type_problems(path),
+            self._repeated(path, "instance_types"),
+            self._repeated(path, "zones"),
             self._architecture_problems(path),
             self._reservation_problems(path),
             self._block_end_problems(path),
@@ -108,51 +111,55 @@ class NodePool(Section):
         if self.gpu:
             yield from self.gpu.problems(f"{path}.gpu")
 
+    def _repeated(self, path: str, name: str) -> Iterator[Problem]:
+        seen = set[str]()
+        for index, entry in self.entries(name):
+            if entry in seen:
+                reason = "an earlier entry says the same, so one of the two is mistyped or superfluous"
+                yield problem(f"{path}.{to_camel(name)}[{index}]", entry, "must not be given twice", reason)
+            seen.add(entry)
+
     def _type_problems(self, path: str) -> Iterator[Problem]:
-        if self._lacks_gpu_part:
+        kinds = dict(self.entries("instance_types"))
+        if self._lacks_gpu_part(kinds.values()):
             rule = f"is missing and must be given with {', '.join(self.instance_types)}"
-            example = {"maxGpus": max(GPU_TYPES[kind].count for kind in self.instance_types)}
+            example = {"maxGpus": max(GPU_TYPES[kind].count for kind in kinds.values())}
             yield problem(f"{path}.gpu", MISSING, rule, TAINT_REASON, example)
             return
-        for index, kind in enumerate(self.instance_types):
-            here = f"{path}.instanceTypes[{index}]"
-            if self.gpu and kind not in GPU_TYPES and not self._is_general:
-                near = nearest(kind, GPU_TYPES) if looks_like_gpu(kind) else None
-                yield problem(
-                    here,
-                    kind,
-                    "must be an instance type with NVIDIA GPUs" + (f" (did you mean {near}?)" if near else ""),
-                    f"the pool has a gpu part, and {kind} is not known to have a GPU",
-                    near or fitting_type(self.gpu, self._others(index)),
-                )
-            if not self.gpu and not SIZE.fullmatch(kind.partition(".")[2]):
-                rule, reason = "must be an EC2 instance type", f"EC2 has no size {kind.partition('.')[2]}"
-                yield problem(here, kind, rule, reason, fitting_type(None, self._others(index)))
-            if not self.gpu and kind in GPU_TYPES:
-                yield problem(
-                    here,
-                    kind,
-                    f"must have no GPU, or {path} must have a gpu part",
-                    TAINT_REASON,
-                    fitting_type(None, self._others(index)),
-                )
-            if not self.gpu and kind not in GPU_TYPES and other_accelerator(kind):
-                rule, reason = "must have no accelerator", "the node image has a driver for NVIDIA's GPUs alone"
-                yield problem(here, kind, rule, reason, fitting_type(None, self._others(index)))
+        wrong = {index: why for index, kind in kinds.items() if (why := self._why_not(path, kind))}
+        others = [kind for index, kind in kinds.items() if index not in wrong]
+        for index, (rule, reason) in wrong.items():
+            near = nearest(kinds[index], GPU_TYPES) if self.gpu and looks_like_gpu(kinds[index]) else None
+            near = None if near in others else near
+            example = near or fitting_type(self.gpu, others)
+            rule += f" (did you mean {near}?)" if near else ""
+            yield problem(f"{path}.instanceTypes[{index}]", kinds[index], rule, reason, example)
+            others.append(example)
+
+    def _why_not(self, path: str, kind: str) -> tuple[str, str] | None:
+        """Rule and reason for which the pool cannot have nodes of a type."""
+        size = kind.partition(".")[2]
+        if self.gpu:
+            reason = f"the pool has a gpu part, and {kind} is not known to have a GPU"
+            fits = kind in GPU_TYPES or self._is_general
+            return None if fits else ("must be an instance type with NVIDIA GPUs", reason)
+        if kind in GPU_TYPES:
+            return f"must have no GPU, or {path} must have a gpu part", TAINT_REASON
+        if not SIZE.fullmatch(size):
+            return "must be an EC2 instance type", f"EC2 has no size {size}"
+        if other_accelerator(kind):
+            return "must have no accelerator", "the node image has a driver for NVIDIA's GPUs alone"
+        return None
 
     @property
     def _is_general(self) -> bool:
         """Whether the gpu part itself must go, so that types without GPUs may stay."""
         return self.readable("name") and self.name == GENERAL_POOL
 
-    @property
-    def _lacks_gpu_part(self) -> bool:
+    def _lacks_gpu_part(self, kinds: Collection[str]) -> bool:
         """Whether it is the gpu part that is missing, and not the types that are wrong."""
-        only_gpus = not self.gpu and all(kind in GPU_TYPES for kind in self.instance_types)
+        only_gpus = not self.gpu and all(kind in GPU_TYPES for kind in kinds)
         return only_gpus and self.readable("name") and self.name != GENERAL_POOL
-
-    def _others(self, index: int) -> list[str]:
-        return [kind for position, kind in enumerate(self.instance_types) if position != index]
 
     def _architecture_problems(self, path: str) -> Iterator[Problem]:
         # Of the known ones: what is none of EC2's types is told by itself.
@@ -204,7 +211,7 @@ class NodePool(Section):
             yield problem(f"{path}.capacity", str(self.capacity), "must be another one", reason, example)
 
     def _block_zone_problems(self, path: str) -> Iterator[Problem]:
-        if self._is_block and len(self.zones or ()) != 1 and not self._is_moot_block:
+        if self._is_block and len(set(self.zones or ())) != 1 and not self._is_moot_block:
             yield self._zone_problem(
                 path,
                 "must be the one zone of the capacity block",
@@ -212,7 +219,7 @@ class NodePool(Section):
             )
 
     def _efa_zone_problems(self, path: str) -> Iterator[Problem]:
-        if self.gpu and self.gpu.efa and len(self.zones or ()) != 1:
+        if self.gpu and self.gpu.efa and len(set(self.zones or ())) != 1:
             yield self._zone_problem(
                 path,
                 "must be one zone with gpu.efa",
@@ -315,13 +322,16 @@ def fitting_type(gpu: GpuPart | None, others: Sequence[str]) -> str:
     """An instance type for a pool with this gpu part, or none, that goes with its other types."""
     arm = any(map(is_arm, others))
     if gpu is None:
-        return "m7g.large" if arm else "m7i.large"
+        kinds = [f"{'m7g' if arm else 'm7i'}.{size}" for size in USUAL_SIZES]
+        return next((kind for kind in kinds if kind not in others), kinds[0])
     peers = [GPU_TYPES[kind] for kind in others if kind in GPU_TYPES]
+    usual = dict.fromkeys(("g5.xlarge", *GPU_TYPES))
+    free = [kind for kind in usual if kind not in others and is_arm(kind) == arm] or ["g5.xlarge"]
     with suppress(Unreadable):
-        for kind in ("g5.xlarge", *GPU_TYPES):
-            if is_arm(kind) == arm and _takes(GPU_TYPES[kind], gpu, peers):
-                return kind
-    return "g5.xlarge"
+        fitting = (kind for kind in free if _takes(GPU_TYPES[kind], gpu, peers))
+        # Where the others fit the gpu part no better, it must change and not the types.
+        return next(fitting, None) or next((kind for kind in free if GPU_TYPES[kind].count <= gpu.max_gpus), free[0])
+    return free[0]
 
 
 def _takes(kind: Gpu, gpu: GpuPart, peers: Sequence[Gpu]) -> bool:

@@ -1,10 +1,10 @@
 """What all sections share: frozen, camelCase in YAML, no unknown keys, no silent conversions."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic.alias_generators import to_camel
 
 from stacks.problems import Problem
@@ -26,6 +26,8 @@ class Section(BaseModel):
     example_fields: ClassVar[tuple[str, ...]] = ()
     """What an example of the section has beside its required fields, in YAML's terms."""
 
+    _kept: Mapping[str, Mapping[int, Any]] = PrivateAttr(default_factory=dict[str, Mapping[int, Any]])
+
     def problems(self, path: str) -> Iterator[Problem]:
         """What is wrong between the fields of this section, which by themselves are fine. `path` is its own."""
         for rule in self.rules(path):
@@ -38,6 +40,16 @@ class Section(BaseModel):
     def readable(self, name: str) -> bool:
         """Whether a rule may read a field."""
         return name in self.__dict__
+
+    def entries(self, name: str) -> Iterator[tuple[int, Any]]:
+        """The readable entries of a list, each with its place; none where the list is left out."""
+        yield from self._kept[name].items() if name in self._kept else enumerate(getattr(self, name) or ())
+
+    def keeping(self, entries: Mapping[str, Mapping[int, Any]]) -> Self:
+        """A copy that keeps these entries of lists, of which others are unreadable."""
+        copied = self.model_copy()
+        copied._kept = entries
+        return copied
 
     def without(self, names: Set[str]) -> Self:
         """A copy in which whoever reads these fields gets Unreadable."""

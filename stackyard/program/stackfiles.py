@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ PROJECT_FILE = "Pulumi.yaml"
 STACK_FILE = re.compile(r"Pulumi\.(?P<stack>.+)\.yaml")
 MOST_VALUES = 10_000
 """Values of one file, each as often as aliases repeat it: eight lines of aliases to aliases would fill the memory."""
+OTHER_NAMESPACES = frozenset({"pulumi", "aws", "kubernetes"})
+"""Namespaces of configuration that the CLI and the program's providers read."""
+NEAR = 0.8
+"""How much a namespace looks like the project's name, from 0 to 1, to count as a slip of it."""
 _SHOWN = 40
 """Characters of a broken value that an error repeats."""
 
@@ -94,6 +98,7 @@ def read_stack(root: Path, stack: str) -> StackConfig:
             f"{path}: `config` is {_shape(section)}, but must hold the stack's sections, "
             f"for example `config: {{{project.name}:environment: {{name: {stack}}}}}`."
         )
+    refuse_slips(project.name, section, path)
     given: dict[str, Any] = {}
     for key, value in section.items():
         full = _full_key(project.name, key)
@@ -106,6 +111,21 @@ def read_stack(root: Path, stack: str) -> StackConfig:
         config={**project.defaults, **given},
         secret_keys=tuple(sorted(key for key, value in given.items() if has_secure(value))),
     )
+
+
+def refuse_slips(project: str, keys: Iterable[str], where: Path | str) -> None:
+    """Raises InvalidInput for keys whose namespace is nearly the project's name: nothing would read their values."""
+    namespaces = {key: key.partition(":")[0] for key in keys if ":" in key}
+    foreign = {key: name for key, name in namespaces.items() if name not in OTHER_NAMESPACES | {project}}
+    slips = [key for key, name in foreign.items() if _likeness(name, project) >= NEAR]
+    if slips:
+        meant = ", ".join(f"`{project}:{_brief(key.partition(':')[2])}`" for key in slips)
+        wrong = ", ".join(f"`{_brief(key)}`" for key in slips)
+        raise InvalidInput(f"{where}: nothing reads {wrong}, since the project is called {project}: write {meant}.")
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def to_environment(config: StackConfig) -> dict[str, str]:
@@ -195,6 +215,10 @@ def _shown_at(error: yaml.MarkedYAMLError, text: str) -> str:
 
 def _shortened(text: str) -> str:
     return repr(text) if len(text) <= _SHOWN else f"'{text[:_SHOWN]}…' ({len(text)} characters)"
+
+
+def _brief(key: str) -> str:
+    return repr(key[:_SHOWN])[1:-1] + "…" * (len(key) > _SHOWN)
 
 
 def _shape(value: Any) -> str:

@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,20 +26,14 @@ from tests.cluster.api import Api
 from tests.cluster.keeper import Keeper
 from tests.cluster.tools import build
 from tests.cluster.waiting import eventually
+from tests.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 TOKEN = "of-this-test-run-only"
 ISSUER = "https://kubernetes.default.svc"
 SERVICES = "10.96.0.0/16"
 START_S = 90.0
 # Karpenter gathers pods for this long before it chooses nodes; on AWS a second and ten.
 BATCH_IDLE, BATCH_MAX = "0.2s", "1s"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ class ControlPlane:
         self._start_scheduler()
         # Pods of an account that is not there are refused.
         eventually(
-            lambda: self.api.find("v1", "ServiceAccount", "default", "default"),
+            lambda: self._checked(bool(self.api.find("v1", "ServiceAccount", "default", "default"))),
             "the controller manager made the default account",
             START_S,
         )
@@ -156,7 +149,7 @@ class ControlPlane:
             **({"FEATURE_GATES": gates} if gates else {}),
         }
         self._run("karpenter", f"--instance-types-file-path={file}", environment=environment)
-        eventually(lambda: _answers(health, "/readyz"), "Karpenter is ready", START_S)
+        eventually(lambda: self._checked(_answers(health, "/readyz")), "Karpenter is ready", START_S)
 
     def _start_etcd(self) -> str:
         client, peer = (f"http://{HOST}:{free_port()}" for _ in range(2))
@@ -253,6 +246,7 @@ class ControlPlane:
         self.kubeconfig.write_text(yaml.safe_dump(document))
 
     def _checked(self, answer: bool) -> bool:
+        """After the answer: without the server, somebody else gave it."""
         self.check_running()
         return answer
 

@@ -7,13 +7,15 @@ from components.node_pool_spec import ReplacementWindow
 from stackyard.program.run import capture_callable
 from tests.cluster.fleet import INSTANCE_TYPE_LABEL, label
 from tests.cluster.objects import kubernetes_objects, of_kind
-from tests.cluster.waiting import eventually, throughout
+from tests.cluster.waiting import WITHIN_S, eventually, throughout
 from tests.components.pools import gpu_pool
 
 pytestmark = pytest.mark.cluster
 
 # After Karpenter has done to a twin what it must not do to training.
 HOLD_S = 5
+# Enough to start the node and the pod on a busy machine: a node that expires before is replaced, again and again.
+EXPIRE_S = 30
 
 
 def pool(name="gpu", **args):
@@ -89,12 +91,14 @@ def test_a_node_that_expired_would_be_taken_away_though_the_job_asks_to_be_kept(
     """Why pools say Never: expiry waits for no annotation, it drains."""
     assert pool()["spec"]["template"]["spec"]["expireAfter"] == "Never"
     expiring = pool()
-    expiring["spec"]["template"]["spec"]["expireAfter"] = "10s"
+    expiring["spec"]["template"]["spec"]["expireAfter"] = f"{EXPIRE_S}s"
     start(fleet, expiring)
     fleet.run("training", gpus=1, role="gpu", keep=True)
     fleet.node_of("training")
     eventually(
-        lambda: any("deletionTimestamp" in claim["metadata"] for claim in fleet.claims()), "the node is being drained"
+        lambda: any("deletionTimestamp" in claim["metadata"] for claim in fleet.claims()),
+        "the node is being drained",
+        EXPIRE_S + WITHIN_S,
     )
     fleet.finish("training")
 

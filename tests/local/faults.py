@@ -3,7 +3,6 @@
 import http.client
 import io
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from stackyard.local.emulator import IDENTITY_PATH
 from stackyard.local.server import operation
+from tests.ports import free_port
 
 
 class Act(Enum):
@@ -240,15 +240,12 @@ def microburst(upstream: str, rules: list[dict[str, Any]], folder: Path) -> Iter
         process.wait()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def _wait_for(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(url, timeout=60):
-            return
+            # Without it, somebody else answered.
+            if process.poll() is None:
+                return
         time.sleep(0.1)
     raise AssertionError(f"microburst does not answer: {log.read_text(errors='replace')[-2000:]}")

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, safety
 from stackyard.local.places import Places, find_root
 from stackyard.local.server import operation
+from tests.cluster.waiting import eventually
 
 
 @pytest.fixture
@@ -178,8 +178,7 @@ def test_an_emulator_that_was_killed_is_started_again_and_says_that_it_is_empty(
     emulator.mark(first.endpoint, "state-1")
     assert emulator.marker(first.endpoint) == "state-1"
     os.kill(first.pid, signal.SIGKILL)
-    while emulator.running(places):
-        time.sleep(0.02)
+    eventually(lambda: not emulator.running(places), "the killed emulator is gone")
     second = emulator.start(places)
     assert second.started
     assert second.pid != first.pid

@@ -1,6 +1,7 @@
 """Ctrl-C and a second `up` while the first is at work."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,15 +80,6 @@ def known(checkout: Checkout):
     return replay(state.read(places.state("local")), places.journal("local"), project="stackyard", stack="local")
 
 
-def test_a_second_up_names_the_first_and_stops(checkout):
-    process = started(checkout)
-    second = checkout.run("local", "up")
-    assert second.returncode == 1
-    assert f"(pid {process.pid})" in second.stderr and "Traceback" not in second.stderr
-    process.communicate(timeout=120)
-    assert process.returncode == 0
-
-
 def test_an_interrupt_ends_cleanly_lists_what_exists_and_the_next_up_goes_on(checkout):
     process = started(checkout)
     interrupt(process)
@@ -126,11 +118,16 @@ def test_an_interrupted_pipeline_ends_as_every_interrupted_command_does(provisio
     interrupt(process)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 130, told
-    assert "Traceback (most recent call last)" not in told
+    # A task that Metaflow had begun may say where it was stopped.
+    of_tasks = re.compile(r"\S+ \S+ \[\S+ \(pid \d+\)\] ")
+    own = [line for line in told.splitlines() if not of_tasks.match(line)]
+    assert not any("Traceback" in line for line in own), told
     if not options:
         run = latest(provisioned.places(), "training")
         assert run is not None and run.status == "Interrupted"
-        assert f"{run.run_id} was interrupted at ingest" in told
+        # On a busy machine `ingest` may have ended before the signal arrives.
+        stopped = ", ".join(step.name for step in run.steps if step.status == "Interrupted")
+        assert f"{run.run_id} was interrupted{stopped and f' at {stopped}'}" in told
 
 
 WAITS = """
@@ -139,7 +136,7 @@ from pathlib import Path
 
 root = Path(__file__).parents[1]
 (root / "begun").touch()
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 120
 while not (root / "go-on").exists() and time.monotonic() < deadline:
     time.sleep(0.05)
 """
@@ -166,17 +163,33 @@ def until_free(project: Project) -> None:
     raise AssertionError("somebody still works on the environment")
 
 
-def test_nobody_works_beside_the_child_of_a_killed_up_and_what_it_did_is_kept(waiting):
-    first = subprocess.Popen(
+def at_work(project: Project) -> subprocess.Popen[bytes]:
+    """An `up` whose program has begun."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "stackyard", "local", "up"],
-        cwd=waiting.root,
-        env={"PATH": os.environ["PATH"], "HOME": str(waiting.root), "PYTHONPATH": str(ROOT)},
+        cwd=project.root,
+        env={"PATH": os.environ["PATH"], "HOME": str(project.root), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while not (waiting.root / "begun").exists():
-        assert first.poll() is None and time.monotonic() < deadline
+    while not (project.root / "begun").exists():
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+def test_a_second_up_names_the_first_and_stops(waiting):
+    first = at_work(waiting)
+    second = waiting.run("local", "up")
+    assert second.returncode == 1
+    assert f"(pid {first.pid})" in second.stderr and "Traceback" not in second.stderr
+    assert first.poll() is None, "the second changes nothing for the first"
+    (waiting.root / "go-on").touch()
+    assert first.wait(timeout=120) == 0
+
+
+def test_nobody_works_beside_the_child_of_a_killed_up_and_what_it_did_is_kept(waiting):
+    first = at_work(waiting)
     first.kill()  # it alone, as the kernel does when memory is short
     first.wait()
 

@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from stackyard.errors import UserError
 from stackyard.local import emulator, mirror, safety
 from stackyard.local.snapshots import Store
+from tests.cluster.waiting import eventually
 
 
 @pytest.fixture
@@ -328,8 +328,7 @@ def test_the_emulator_killed_after_training_gets_buckets_and_database_back_from_
         s3.put_object(Bucket="data", Key="models/late", Body=b"late")
         execute(places.database, "INSERT INTO models VALUES ('late')")
         os.kill(started.pid, signal.SIGKILL)
-        while emulator.running(places):
-            time.sleep(0.02)
+        eventually(lambda: not emulator.running(places), "the killed emulator is gone")
 
         again = emulator.start(places)
         make_bucket(s3, "data")

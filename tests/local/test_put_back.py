@@ -1,7 +1,6 @@
 """No pipeline runs on data that is still being put back, and none changes what a snapshot is taken of."""
 
 import io
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -84,7 +83,7 @@ def test_no_other_pipeline_starts_before_the_snapshot_of_an_inline_run_is_taken(
     monkeypatch.setattr(pipelines, "deployed", lambda root, env: target)
     monkeypatch.setattr(pipelines, "_arguments", lambda name, given: {})
     monkeypatch.setattr(pipelines, "_environment", lambda target: {})
-    monkeypatch.setattr(subprocess, "run", lambda *command, **options: SimpleNamespace(returncode=0))
+    monkeypatch.setattr(pipelines, "_run_in_its_group", lambda command, folder, variables: 0)
     monkeypatch.setattr(mirror, "snapshot", snapshot)
     pipelines.run_inline(environment.places.root, "local", "training", {}, CONSOLE)
     assert taken == [ENDPOINT]

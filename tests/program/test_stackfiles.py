@@ -194,3 +194,26 @@ def test_two_readings_give_equal_bytes(project):
     first = to_environment(read_stack(project(dev="config: {kit:network: {b: 1, a: 2}}"), "dev"))
     second = to_environment(read_stack(project(dev="config: {kit:network: {a: 2, b: 1}}"), "dev"))
     assert first == second
+
+
+@pytest.mark.parametrize("namespace", ["stackyrd", "Stackyard", "stack-yard", "stackyards"])
+def test_a_slip_of_the_projects_name_before_a_key_is_refused_with_the_right_one(tmp_path, namespace):
+    (tmp_path / "Pulumi.yaml").write_text("name: stackyard")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config: {{'{namespace}:registry': {{keepImages: 0}}}}")
+    message = refused(tmp_path)
+    assert f"nothing reads `{namespace}:registry`" in message
+    assert message.endswith("write `stackyard:registry`.")
+
+
+@pytest.mark.parametrize("namespace", ["aws", "pulumi", "kubernetes", "random", "datadog", "stackyard-dashboards"])
+@pytest.mark.parametrize("name", ["stackyard", "awss", "pulumi2"])
+def test_other_namespaces_are_other_peoples_business(tmp_path, namespace, name):
+    (tmp_path / "Pulumi.yaml").write_text(f"name: {name}")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config: {{'{namespace}:region': us-east-1}}")
+    assert read_stack(tmp_path, "dev").config == {f"{namespace}:region": "us-east-1"}
+
+
+def test_a_slip_of_the_projects_name_cannot_forge_a_line(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: stackyard")
+    (tmp_path / "Pulumi.dev.yaml").write_text('config: {"stackyrd:a\\n2. b\\e[31m": 1}')
+    assert "\x1b" not in refused(tmp_path)

@@ -153,3 +153,17 @@ def test_a_gap_cannot_be_read():
         with pytest.raises(Unreadable):
             getattr(gapped, name)
     assert not hasattr(gapped, "colour"), "what is no field is missing as everywhere in Python"
+
+
+@pytest.mark.parametrize(
+    ("path", "slip", "told"),
+    [
+        ("cluster.publicAccessCidrs", ("cluster.publicAccess", True), "cluster.publicAccessCidrs[0]"),
+        ("network.zones", ("network.zone", "x"), "network.zones[0]"),
+    ],
+)
+def test_a_slip_beside_the_right_key_hides_no_rule_on_it(path, slip, told):
+    bad = ["0.0.0.0/0"] if "Cidrs" in path else ["eu-west-1a", "eu-west-1b"]
+    found = problems(put(with_value(path, bad), *slip))
+    assert {told, slip[0]} <= set(found)
+    assert str(found[slip[0]]).endswith("Remove it.")

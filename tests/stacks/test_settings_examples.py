@@ -96,7 +96,7 @@ WITHIN_SECTIONS: list[Case] = [
     (with_value("tracking", "yes"), ""),
 ]
 OF_STACKS: list[Case] = [
-    (with_value("environment.layers", ["base"]), "dev-base"),
+    *((with_value("environment.layers", ["base"]), stack) for stack in ("dev", "dev-base")),
     *((valid(), stack) for stack in ("local", "dev-base", "my-stack")),
     *((with_value("environment.name", name), stack) for name in (7, "Dev", "TODO") for stack in ("local", "prod")),
     *((left_out(abroad(), path), "local") for path in MISSING),
@@ -104,7 +104,6 @@ OF_STACKS: list[Case] = [
 SHOWN_LATER: list[Case] = [
     (cut(["p4d.24xlarge", "p4de.24xlarge"], "9g.90gb"), ""),
     (put(with_value("network.zones", ["us-west-2a", "us-east-1a"]), "environment.region", "Virginia"), ""),
-    (with_value("environment.layers", ["base"]), "dev"),
 ]
 """What is told of them depends on a value that must be mended first."""
 
@@ -202,7 +201,7 @@ def test_a_second_entry_may_be_another_pipeline(monkeypatch):
         (with_value("nodePools[1].instanceTypes", ["m7i.large"]), "", "nodePools[1].instanceTypes[0]: g5.xlarge"),
         (with_value("nodePools[1].instanceTypes", ["large"]), "", "nodePools[1].instanceTypes[0]: g5.xlarge"),
         (with_value("nodePools[0].instanceTypes", ["g5g.xlarge", "m7g.large"]), "",
-         "nodePools[0].instanceTypes[0]: m7g.large"),
+         "nodePools[0].instanceTypes[0]: m7g.xlarge"),
         (with_value("nodePools[2]", ARM | {"instanceTypes": ["g5.12xlarge"]}),
          "", "nodePools[2].gpu: {maxGpus: 4}"),
         (with_value("environment.accountId", 210987654321), "", 'environment.accountId: "210987654321"'),

@@ -4,39 +4,24 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from stackyard.local.argo import watchdog
 from stackyard.local.argo.watchdog import Watchdog, living
+from tests.cluster.waiting import eventually
+from tests.local.argo.processes import ended, pid_in
 
-SECONDS = 5
 RUNNER = """
 import os, sys
 from pathlib import Path
 from tests.local.argo.support import Starter, container, dag, task, workflow
 folder = Path(sys.argv[1])
 # A shell, a child of it, and one that ignores what a terminal or a polite stop would send.
-command = f"trap '' TERM HUP; (echo $BASHPID > {folder}/child; sleep 60) & echo $$ > {folder}/shell; sleep 60"
+command = f"trap '' TERM HUP; (echo $BASHPID > {folder}/child; sleep 300) & echo $$ > {folder}/shell; sleep 300"
 Starter(folder)(workflow(container(command, "step"), dag(task("a", "step"))), kept=[folder])
 """
-
-
-def ended(pid: int) -> bool:
-    """Whether the process is gone, or only waits for its parent to take note."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def within(condition) -> bool:
-    until = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc whether a process lives")
@@ -44,13 +29,12 @@ def test_a_runner_that_is_killed_leaves_no_process_of_its_steps(tmp_path):
     runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)], cwd=Path(__file__).parents[3])
     files = [tmp_path / "shell", tmp_path / "child"]
     try:
-        assert within(lambda: all(file.exists() and file.read_text().strip() for file in files)), "it never started"
-        pids = [int(file.read_text()) for file in files]
+        pids = eventually(lambda: [pid_in(file) for file in files], "the step runs")
         assert not any(ended(pid) for pid in pids)
     finally:
         runner.kill()
         runner.wait()
-    assert within(lambda: all(ended(pid) for pid in pids)), "a step's process goes on without its runner"
+    eventually(lambda: all(ended(pid) for pid in pids), "no step's process goes on without its runner")
 
 
 def test_only_what_has_not_ended_is_killed():

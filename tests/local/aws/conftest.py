@@ -1,7 +1,6 @@
 """A moto server for the whole run and the provider on it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,8 +12,9 @@ import pytest
 
 from stackyard.local.aws import AwsProvider
 from tests.local.aws.support import ACCOUNT, REGION, Cloud
+from tests.ports import free_port
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,7 @@ def endpoint() -> Iterator[str]:
 @contextmanager
 def emulator(**variables: str) -> Iterator[str]:
     """A moto server with these environment variables beside its usual ones; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
@@ -54,13 +52,21 @@ def emulator(**variables: str) -> Iterator[str]:
 def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=1):
-                return
-        except OSError:
-            assert process.poll() is None, "the moto server ended at start"
-            time.sleep(0.1)
+        answered = _answers(url)
+        # After the answer: without the server, somebody else gave it.
+        assert process.poll() is None, "the moto server ended at start"
+        if answered:
+            return
+        time.sleep(0.1)
     raise AssertionError(f"no moto server at {url} after {START_SECONDS} s")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")
