@@ -12,10 +12,13 @@ import pytest
 pytestmark = pytest.mark.local
 
 COMMAND = """
+import signal
 import sys
 from pathlib import Path
 from stackyard.local.pipelines import _run_in_its_group
 
+# What runs in the background of a script may have been told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 child = "sleep 60 & echo $! > pid.new; mv pid.new pid; wait"
 _run_in_its_group(["sh", "-c", child], Path(sys.argv[1]), {"PATH": sys.argv[2]})
 """
