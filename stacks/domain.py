@@ -11,7 +11,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from pipelines import cron
 from stacks.problems import MISSING, refuse
-from stacks.versions import KUBERNETES_VERSIONS, SUPPORT, next_allowed
+from stacks.versions import KUBERNETES_VERSIONS, next_allowed
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LOG_RETENTION_DAYS = (
@@ -144,17 +144,12 @@ def _kubernetes_version(value: str) -> str:
 
 def _version_meant(value: str) -> tuple[str, str]:
     """Why a version is refused, and the one to use instead."""
-    pinned = "add-ons and node image are pinned for each of these"
-    written, newest = re.fullmatch(r"[vV]?(\d{1,3}\.\d{1,3})(?:\.\d+)*", value.strip()), max(KUBERNETES_VERSIONS)
+    written = re.fullmatch(r"[vV]?(\d{1,3}\.\d{1,3})(?:\.\d+)*", value.strip())
     if not written:
-        return pinned, newest
-    minor = written[1]
-    if minor in KUBERNETES_VERSIONS:
-        return "a minor version is written as two numbers alone, and EKS chooses the patch", minor
-    reason, example = next_allowed(minor)
-    if example == newest and minor not in SUPPORT:
-        return f"EKS is not known to run {minor}, and {pinned}", newest
-    return reason, example
+        return "add-ons and node image are pinned for each of these", max(KUBERNETES_VERSIONS)
+    if written[1] in KUBERNETES_VERSIONS:
+        return "a minor version is written as two numbers alone, and EKS chooses the patch", written[1]
+    return next_allowed(written[1])
 
 
 def _log_retention(value: int) -> int:

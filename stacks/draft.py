@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stacks.problems import touches
 from stacks.sections.data import DataBucket
 from stacks.sections.environment import Environment
 from stacks.sections.network import Network
@@ -33,13 +34,8 @@ class Draft:
 
     def good(self, *paths: str) -> bool:
         """Whether everything at, below and around these paths could be read."""
-        return not any(_overlap(path, bad) for path in paths for bad in self.bad)
+        return not any(touches(path, self.bad) for path in paths)
 
     def names_known(self, section: str) -> bool:
         """Whether the name of every entry of a list could be read."""
         return not any(re.fullmatch(rf"{section}(\[\d+\](\.name)?)?", bad) for bad in self.bad)
-
-
-def _overlap(one: str, other: str) -> bool:
-    outer, inner = sorted((one, other), key=len)
-    return outer == inner or inner.startswith((f"{outer}.", f"{outer}["))

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,3 +232,13 @@ def dotted(location: Iterable[int | str]) -> str:
         text = f"{text[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else text
         path += text if isinstance(part, int) or not path else f".{text}"
     return path
+
+
+def within(path: str, outer: Iterable[str]) -> bool:
+    """Whether a dotted path is one of the others or lies inside one."""
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in outer)
+
+
+def touches(path: str, others: Collection[str]) -> bool:
+    """Whether a dotted path is one of the others, lies inside one or has one inside."""
+    return within(path, others) or any(within(other, (path,)) for other in others)

@@ -11,9 +11,9 @@ from pydantic.alias_generators import to_camel
 from stacks.domain import PLACEHOLDER
 from stacks.draft import Draft
 from stacks.plain import has_secure, is_list, is_mapping, secure_paths
-from stacks.problems import HIDDEN, MISSING, Example, Problem, dotted, nearest, problem
+from stacks.problems import HIDDEN, MISSING, Example, Problem, dotted, nearest, problem, within
 from stacks.protection import PROFILES
-from stacks.salvage import meant_fields, salvaged, with_gaps, within
+from stacks.salvage import meant_fields, salvaged, with_gaps
 from stacks.sections.section import Section
 from stacks.translate import (
     NO_SECRETS,

@@ -4,41 +4,27 @@ Bad values are named by their dotted paths.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
 from stacks.plain import is_list, is_mapping
-from stacks.problems import dotted, nearest
+from stacks.problems import dotted, nearest, touches, within
 from stacks.sections.section import Section
-from stacks.translate import Location, adapter, bare, field_at, is_section, required_example, yaml_fields
+from stacks.translate import Location, adapter, bare, field_at, is_section, required_example, value_at, yaml_fields
 
 S = TypeVar("S", bound=Section)
 
 
-def within(path: str, outer: Iterable[str]) -> bool:
-    """Whether a path is one of the others or lies inside one."""
-    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in outer)
-
-
-def meant_fields(error: ValidationError, model: Any, at: Location, value: Any = None) -> Iterator[str]:
+def meant_fields(error: ValidationError, model: Any, at: Location, value: Any) -> Iterator[str]:
     """Fields that unknown keys stand for by a slip: they only seem to be left out of `value`."""
     for entry in error.errors(include_url=False):
         if entry["type"] == "extra_forbidden":
             *outer, key = entry["loc"]
             near = nearest(str(key), yaml_fields(field_at(model, tuple(outer))[0]))
-            if near and not _is_given(value, (*outer, near)):
+            if near and value_at(value, (*outer, near)) is None:
                 yield dotted((*at, *outer, near))
-
-
-def _is_given(value: Any, location: Location) -> bool:
-    for part in location:
-        if is_mapping(value):
-            value = value.get(str(part))
-        elif is_list(value) and isinstance(part, int):
-            value = value[part]
-    return value is not None
 
 
 def salvaged(value: Any, model: Any, path: str, bad: Set[str]) -> Section | None:
@@ -57,8 +43,8 @@ def _kept_entries(
 ) -> Iterator[tuple[str, dict[int, Any]]]:
     for name, field in type(section).model_fields.items():
         entries, here = value.get(field.alias or name), f"{path}.{field.alias or name}"
-        if is_list(entries) and _touches(here, bad) and not within(here, bad):
-            yield name, {i: entry for i, entry in enumerate(entries) if not _touches(f"{here}[{i}]", bad)}
+        if is_list(entries) and touches(here, bad) and not within(here, bad):
+            yield name, {i: entry for i, entry in enumerate(entries) if not touches(f"{here}[{i}]", bad)}
 
 
 def _mended(value: Any, section: type[Section], path: str, bad: Set[str]) -> dict[str, Any]:
@@ -68,7 +54,7 @@ def _mended(value: Any, section: type[Section], path: str, bad: Set[str]) -> dic
     for key in value.keys() & fields.keys():
         here, entry, kind = f"{path}.{key}", value[key], bare(fields[key].annotation)
         part = get_args(kind)[0] if get_origin(kind) is tuple else None
-        if not _touches(here, bad):
+        if not touches(here, bad):
             kept[key] = entry
         elif is_section(kind) and is_mapping(entry) and here not in bad:
             kept[key] = _mended(entry, kind, here, bad)
@@ -83,7 +69,7 @@ def with_gaps(section: S, path: str, bad: Set[str]) -> S:
     for name, field in type(section).model_fields.items():
         here = f"{path}.{field.alias or name}"
         value: Any = getattr(section, name)
-        if not _touches(here, bad):
+        if not touches(here, bad):
             continue
         if isinstance(value, Section) and here not in bad:
             whole[name] = with_gaps(value, here, bad)
@@ -97,7 +83,3 @@ def with_gaps(section: S, path: str, bad: Set[str]) -> S:
 def is_sections(value: Any) -> TypeGuard[tuple[Section, ...]]:
     """Whether a field's value is a list of parts with fields of their own."""
     return is_list(value) and len(value) > 0 and all(isinstance(one, Section) for one in value)
-
-
-def _touches(path: str, bad: Set[str]) -> bool:
-    return within(path, bad) or any(within(other, (path,)) for other in bad)

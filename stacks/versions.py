@@ -275,10 +275,7 @@ def next_allowed(version: str) -> tuple[str, str]:
             f"add-ons and node image are pinned for these, and stacks/versions.py has no row for {version}",
             following,
         )
-    return (
-        "add-ons and node image are pinned for each of these, and stacks/versions.py has no row for another",
-        following,
-    )
+    return f"EKS is not known to run {version}, and add-ons and node image are pinned for each of these", following
 
 
 _NO_VERSION = (0, 0)

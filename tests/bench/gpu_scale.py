@@ -23,8 +23,8 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.fleet import CAPACITY_LABEL, GATES, SPACE, ZONES, Fleet, label, values
 from tests.cluster.instance_types import CAPACITIES, gpu_count, instance_types, price
 from tests.cluster.objects import Object, kubernetes_objects, of_kind
-from tests.cluster.waiting import eventually
 from tests.stack_captures import stack_capture
+from tests.waiting import eventually
 
 STACK = "prod-platform"
 PODS = 1000

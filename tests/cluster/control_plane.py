@@ -25,8 +25,8 @@ from stackyard.local.kubernetes.kubeconfig import read_kubeconfig
 from tests.cluster.api import Api
 from tests.cluster.keeper import Keeper
 from tests.cluster.tools import build
-from tests.cluster.waiting import eventually
 from tests.ports import HOST, free_port
+from tests.waiting import eventually
 
 TOKEN = "of-this-test-run-only"
 ISSUER = "https://kubernetes.default.svc"

@@ -14,7 +14,7 @@ from tests.cluster.instance_types import CAPACITIES, instance_types
 from tests.cluster.objects import Object
 from tests.cluster.site import Site
 from tests.cluster.tools import build
-from tests.cluster.waiting import eventually
+from tests.waiting import eventually
 
 SPACE = "fleet"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.cluster.api import Api
 from tests.cluster.objects import Move, Object, custom_resources_defined, of_kind
-from tests.cluster.waiting import eventually
+from tests.waiting import eventually
 
 # On a cluster that others use too, everything of the tests begins with it.
 PREFIX = "stackyard-test-"

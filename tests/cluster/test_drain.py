@@ -18,9 +18,9 @@ from tests.cluster.argo_definitions import argo_definitions
 from tests.cluster.fleet import SPACE
 from tests.cluster.objects import kubernetes_objects, of_kind
 from tests.cluster.site import Site
-from tests.cluster.waiting import eventually, throughout
 from tests.components.pools import gpu_pool
 from tests.drain.aws import Aws
+from tests.waiting import eventually, throughout
 
 pytestmark = pytest.mark.cluster
 

@@ -6,7 +6,7 @@ from tests.bench import gpu_scale
 from tests.bench.measure import MeasureFailed
 from tests.bench.packing import usd_per_hour
 from tests.cluster.fleet import SPACE
-from tests.cluster.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

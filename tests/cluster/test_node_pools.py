@@ -6,9 +6,9 @@ from stackyard.program.run import capture_callable
 from tests.cluster.fleet import CAPACITY_LABEL, INSTANCE_TYPE_LABEL, POOL_NAME_LABEL, label, values
 from tests.cluster.instance_types import CAPACITIES, gpu_count, price
 from tests.cluster.objects import kubernetes_objects, of_kind
-from tests.cluster.waiting import eventually, throughout
 from tests.components.pools import gpu_pool
 from tests.stack_captures import STACKS, stack_capture
+from tests.waiting import eventually, throughout
 
 pytestmark = pytest.mark.cluster
 

@@ -9,9 +9,9 @@ import pytest
 from components.namespaces import EXCEPTION_ANNOTATION
 from stackyard.local.kubernetes.api_server import Refusal
 from tests.cluster.objects import RELEASE, kubernetes_objects, named, of_kind
-from tests.cluster.waiting import eventually
 from tests.pipelines.pod_security import pods
 from tests.stack_captures import stack_capture
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -7,8 +7,8 @@ from components.node_pool_spec import ReplacementWindow
 from stackyard.program.run import capture_callable
 from tests.cluster.fleet import INSTANCE_TYPE_LABEL, label
 from tests.cluster.objects import kubernetes_objects, of_kind
-from tests.cluster.waiting import WITHIN_S, eventually, throughout
 from tests.components.pools import gpu_pool
+from tests.waiting import WITHIN_S, eventually, throughout
 
 pytestmark = pytest.mark.cluster
 

@@ -10,9 +10,9 @@ from stackyard.local.kubernetes.api_server import Refusal
 from stackyard.program.run import capture_callable
 from tests.cluster.argo_definitions import argo_definitions
 from tests.cluster.objects import kubernetes_objects, of_kind
-from tests.cluster.waiting import eventually
 from tests.components.test_pipeline_deployment import DRIFT, deploy
 from tests.stack_captures import stack_capture
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -15,7 +15,7 @@ from stackyard.errors import InvalidInput, UserError
 from stackyard.local import emulator, safety
 from stackyard.local.places import Places, find_root
 from stackyard.local.server import operation
-from tests.cluster.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

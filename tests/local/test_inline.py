@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.waiting import eventually
-from tests.local.argo.processes import ended, pid_in
+from tests.local.processes import ended, pid_in
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.local
 

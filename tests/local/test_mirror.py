@@ -13,7 +13,7 @@ import pytest
 from stackyard.errors import UserError
 from stackyard.local import emulator, mirror, safety
 from stackyard.local.snapshots import Store
-from tests.cluster.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

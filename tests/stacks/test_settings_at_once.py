@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.declaration import Resources, declaration
-from stacks.salvage import with_gaps, within
+from stacks.problems import within
+from stacks.salvage import with_gaps
 from stacks.sections.section import Unreadable
 from stacks.settings import parse
 from tests.stacks.settings_cases import errors, problems, put, valid, with_value

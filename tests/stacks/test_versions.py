@@ -66,8 +66,8 @@ def test_extended_support_lasts_a_year_longer():
         ("1.11", "AWS no longer runs 1.11,", "1.34"),
         ("1.33", "no row for 1.33", "1.34"),
         ("1.36", "no row for 1.36", "1.35"),
-        ("2.0", "has no row for another", "1.35"),
-        ("latest", "has no row for another", "1.34"),
+        ("2.0", "EKS is not known to run 2.0", "1.35"),
+        ("latest", "EKS is not known to run latest", "1.34"),
     ],
 )
 def test_a_version_without_a_row_gets_the_next_one_that_has(version, words, following):

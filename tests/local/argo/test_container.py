@@ -11,9 +11,9 @@ from unittest import mock
 import pytest
 
 from stackyard.local.argo.results import Phase
-from tests.cluster.waiting import eventually
-from tests.local.argo.processes import ended, pid_in
 from tests.local.argo.support import container, dag, output, phases, task, workflow
+from tests.local.processes import ended, pid_in
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.local
 

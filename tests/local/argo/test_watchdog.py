@@ -10,8 +10,8 @@ import pytest
 
 from stackyard.local.argo import watchdog
 from stackyard.local.argo.watchdog import Watchdog, living
-from tests.cluster.waiting import eventually
-from tests.local.argo.processes import ended, pid_in
+from tests.local.processes import ended, pid_in
+from tests.waiting import eventually
 
 RUNNER = """
 import os, sys

@@ -1,7 +1,7 @@
 """A small real source: samples of January, February and March 2013, in the layout of the package."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,19 @@ from pipelines.training.validate import ValidationLimits
 ROWS_A_MONTH = 3_000
 LIMITS = ValidationLimits(minimum_rows=1_000)
 FEW_TREES = TrainSettings(trees=30, threads=1, learning_rate=0.1, max_depth=3)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an emulated S3 without buckets, which the pipeline's own code uses too."""
+    moto = pytest.importorskip("moto", reason="moto comes with the group `local`")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with moto.mock_aws():
+        import boto3
+
+        yield boto3.client("s3")
 
 
 @pytest.fixture(scope="session")

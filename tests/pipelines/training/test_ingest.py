@@ -142,21 +142,12 @@ def test_a_source_that_is_none_or_is_no_csv_is_refused(tmp_path: Path):
         ingest(str(tmp_path / "bucket"), "2013-01", "2013-01", source=str(tmp_path))
 
 
-def test_a_source_in_a_bucket_that_does_not_exist_is_told_from_one_without_flights(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    moto = pytest.importorskip("moto", reason="moto comes with the group `local`")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws():
-        import boto3
-
-        boto3.client("s3").create_bucket(Bucket="made")
-        with pytest.raises(InvalidInput, match=r"'s3://made/raw' has no flights.csv or flights.csv.zip beside"):
-            ingest(str(tmp_path), "2013-01", "2013-01", source="s3://made/raw")
-        with pytest.raises(storage.StorageError, match="the bucket never-made does not exist"):
-            ingest(str(tmp_path), "2013-01", "2013-01", source="s3://never-made/raw")
+def test_a_source_in_a_bucket_that_does_not_exist_is_told_from_one_without_flights(s3: Any, tmp_path: Path):
+    s3.create_bucket(Bucket="made")
+    with pytest.raises(InvalidInput, match=r"'s3://made/raw' has no flights.csv or flights.csv.zip beside"):
+        ingest(str(tmp_path), "2013-01", "2013-01", source="s3://made/raw")
+    with pytest.raises(storage.StorageError, match="the bucket never-made does not exist"):
+        ingest(str(tmp_path), "2013-01", "2013-01", source="s3://never-made/raw")
     assert contents(tmp_path) == {}
 
 

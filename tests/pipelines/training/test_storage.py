@@ -10,20 +10,12 @@ from stackyard.errors import InvalidInput
 
 
 @pytest.fixture(params=["folder", "s3"])
-def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The same expectations hold for a folder and for a bucket."""
     if request.param == "folder":
-        yield str(tmp_path)
-        return
-    moto = pytest.importorskip("moto", reason="moto comes with the group `local`")
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws():
-        import boto3
-
-        boto3.client("s3").create_bucket(Bucket="data")
-        yield "s3://data/prefix"
+        return str(tmp_path)
+    request.getfixturevalue("s3").create_bucket(Bucket="data")
+    return "s3://data/prefix"
 
 
 def test_what_was_written_is_read_back(root: str):

@@ -1,4 +1,4 @@
-"""Waiting for what a control plane does in its own time."""
+"""Waiting for what others do in their own time: a control plane, a process."""
 
 import time
 from collections.abc import Callable
